@@ -1,0 +1,1 @@
+//! The core of chatcore: pure state machines, ports, engine and sessions.
