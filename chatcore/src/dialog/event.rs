@@ -1,0 +1,180 @@
+//! What happened in a dialog, and to a customer.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{
+    ChannelId, CustomerId, DialogId, Label, OwnerEpoch, Participant, QueueRef, Seq, StaffId,
+};
+
+/// What happened in a dialog. `B` as in [`CustomerCommand`](super::CustomerCommand).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum DialogEvent<B> {
+    /// The dialog began.
+    Opened {
+        /// Whose it is.
+        customer: CustomerId,
+        /// Where it is held.
+        channel: ChannelId,
+        /// Who began it.
+        by: Participant,
+        /// What it is about.
+        topic: Option<Label>,
+    },
+    /// Somebody said something. The message is known by this event's `seq`.
+    Message {
+        /// Who.
+        author: Participant,
+        /// What.
+        body: B,
+        /// The message that it answers.
+        reply_to: Option<Seq>,
+    },
+    /// A message says something else now.
+    Edited {
+        /// Which.
+        message: Seq,
+        /// What it says now.
+        body: B,
+    },
+    /// A message was withdrawn.
+    Deleted {
+        /// Which.
+        message: Seq,
+        /// By whom.
+        by: Participant,
+    },
+    /// A person was asked for: the dialog waits.
+    Waiting {
+        /// Where.
+        queue: QueueRef,
+        /// Why: `asked`, `failed`, `returned`, `transferred`, `lost`, `reopened`.
+        reason: Label,
+        /// By whom.
+        by: Participant,
+        /// The epoch from now on: nobody owns it.
+        epoch: OwnerEpoch,
+    },
+    /// An operator owns the dialog.
+    Assigned {
+        /// Who.
+        operator: StaffId,
+        /// From which queue.
+        queue: QueueRef,
+        /// The epoch of this ownership.
+        epoch: OwnerEpoch,
+        /// The owner whom a supervisor took it from.
+        from: Option<StaffId>,
+    },
+    /// On hold.
+    Held,
+    /// Off hold.
+    Resumed,
+    /// A note by staff.
+    Note {
+        /// Who.
+        author: Participant,
+        /// What.
+        body: B,
+    },
+    /// The tags are these now.
+    Tagged {
+        /// All of them.
+        tags: BTreeSet<Label>,
+        /// By whom.
+        by: Participant,
+    },
+    /// The topic is this now.
+    TopicSet {
+        /// The topic.
+        topic: Option<Label>,
+        /// By whom.
+        by: Participant,
+    },
+    /// The owner writes it up.
+    WrapUp,
+    /// The dialog ended.
+    Closed {
+        /// By whom.
+        by: Participant,
+        /// How.
+        outcome: Label,
+        /// The epoch from now on: nobody owns it.
+        epoch: OwnerEpoch,
+    },
+    /// It goes on: it waits, or the bot has it.
+    Reopened {
+        /// By whom.
+        by: Participant,
+        /// The epoch from now on.
+        epoch: OwnerEpoch,
+    },
+    /// The customer's judgement.
+    Rated {
+        /// 1 to 5.
+        score: u8,
+        /// In words.
+        comment: Option<B>,
+    },
+    /// A message by the bank's systems.
+    System {
+        /// What it says.
+        body: B,
+    },
+    /// An emergency message.
+    Emergency {
+        /// The incident.
+        incident: Label,
+        /// What it says.
+        body: B,
+    },
+}
+
+/// What happened to a customer as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum CustomerEvent {
+    /// A dialog began.
+    DialogOpened {
+        /// Which.
+        dialog: DialogId,
+    },
+    /// A dialog ended.
+    DialogClosed {
+        /// Which.
+        dialog: DialogId,
+    },
+    /// A dialog goes on.
+    DialogReopened {
+        /// Which.
+        dialog: DialogId,
+    },
+    /// Linked with another identity of the same person.
+    Linked {
+        /// The other.
+        other: CustomerId,
+    },
+}
+
+/// Where a dialog is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The bot has it.
+    Bot,
+    /// It waits for a person.
+    Waiting,
+    /// An operator has it.
+    Assigned,
+    /// An operator has it, on hold.
+    OnHold,
+    /// An operator writes it up.
+    WrapUp,
+    /// It ended.
+    Closed,
+}

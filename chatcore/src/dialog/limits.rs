@@ -1,0 +1,18 @@
+//! The limits of a customer's state: nothing grows for ever.
+
+/// Most tags of a dialog.
+pub const TAGS_MAX: usize = 20;
+/// Messages of a dialog that can still be edited or deleted: the newest ones.
+pub const EDITABLE_MAX: usize = 200;
+/// Dialogs of one customer that are open at a time (one begun by the customer, others by staff).
+pub const OPEN_DIALOGS_MAX: usize = 8;
+/// Dialogs of one customer kept in the state, closed ones within their reopen window included.
+pub const DIALOGS_MAX: usize = 64;
+/// Links of a customer.
+pub const LINKS_MAX: usize = 32;
+/// Replies of one bot answer.
+pub const BOT_REPLIES_MAX: usize = 8;
+/// Incidents remembered per dialog, so that none is shown twice.
+pub const INCIDENTS_MAX: usize = 16;
+/// Best rating; the worst is 1.
+pub const RATING_MAX: u8 = 5;

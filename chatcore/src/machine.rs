@@ -1,0 +1,78 @@
+//! What the two state machines have in common: what `decide` is told and what it answers.
+//!
+//! `decide(&self, command, context) -> Decided` and `apply(&mut self, event)` do no I/O and ask
+//! nobody. The engine gives each event its `seq` and hash and applies it; a replay of the same
+//! events gives the same state, byte by byte.
+
+use crate::{
+    clock::Timestamp,
+    content::Sealed,
+    dialog::Rejection,
+    ids::{DialogId, Participant, StreamId},
+    record::{CursorMove, Event, FollowUp},
+};
+
+/// What `decide` knows beside the state and the command.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The command's time: the journal's, clamped so that it never goes back for this target.
+    pub at: Timestamp,
+    /// Who sent the command; checked at admission.
+    pub author: Participant,
+    /// Whether the author holds a supervisor's rights.
+    pub supervisor: bool,
+    /// The number of a dialog, should the command open one.
+    pub next_dialog: DialogId,
+}
+
+/// What `decide` answers. Nothing is done yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// Accepted (with the dialog that it was about or opened, if any) or rejected.
+    pub outcome: Result<Option<DialogId>, Rejection>,
+    /// What happened, in order; empty when rejected.
+    pub events: Vec<(StreamId, Event<Sealed>)>,
+    /// Commands to the other machine, in order. A rejected command may have these (a refused
+    /// grant still answers its desk).
+    pub follow_ups: Vec<FollowUp>,
+    /// Cursors that moved.
+    pub cursors: Vec<CursorMove>,
+}
+
+impl Decided {
+    /// Accepted, with nothing to tell.
+    #[must_use]
+    pub fn accepted(dialog: Option<DialogId>) -> Self {
+        Self {
+            outcome: Ok(dialog),
+            events: Vec::new(),
+            follow_ups: Vec::new(),
+            cursors: Vec::new(),
+        }
+    }
+
+    /// Rejected.
+    #[must_use]
+    pub fn rejected(why: Rejection) -> Self {
+        Self {
+            outcome: Err(why),
+            events: Vec::new(),
+            follow_ups: Vec::new(),
+            cursors: Vec::new(),
+        }
+    }
+
+    /// Adds an event.
+    #[must_use]
+    pub fn with_event(mut self, stream: StreamId, event: Event<Sealed>) -> Self {
+        self.events.push((stream, event));
+        self
+    }
+
+    /// Adds a follow-up.
+    #[must_use]
+    pub fn with_follow_up(mut self, follow_up: FollowUp) -> Self {
+        self.follow_ups.push(follow_up);
+        self
+    }
+}
