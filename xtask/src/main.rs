@@ -1,0 +1,56 @@
+//! The project's chores. `cargo xtask --help` lists them; each chore is a file beside this one.
+#![allow(
+    clippy::print_stdout,
+    reason = "a chore talks to the terminal it was started from"
+)]
+
+mod process;
+mod project;
+mod rules;
+mod setup;
+mod stages;
+mod test;
+
+use std::env;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use project::Project;
+
+const HELP: &str = "\
+The project's chores.
+
+usage: cargo xtask <chore>
+
+  setup                   bring what the tests need: browser, node packages, python runner, cargo-deny
+  test                    set up, then run every stage, and sum up
+  test --list             name the stages and their time caps
+  test --only <stage>     run this stage alone, without setup; may be given more than once
+  rules                   check the source against the rules that no compiler knows
+";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match run(&words) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[&str]) -> Result<ExitCode> {
+    let project = Project::find()?;
+    match words {
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        ["setup"] => setup::run(&project).map(|()| ExitCode::SUCCESS),
+        ["rules"] => rules::run(&project),
+        ["test", options @ ..] => test::run(&project, &test::Choice::from_words(options)?),
+        other => bail!("no chore called `{}`\n\n{HELP}", other.join(" ")),
+    }
+}

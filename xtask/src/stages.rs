@@ -1,0 +1,81 @@
+//! The stages of `cargo xtask test`: one line each in the table, in the order they run in.
+//!
+//! A new part of the project adds its line together with the part. A stage never asks whether
+//! its subject exists: when that is gone, the stage fails.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::project::Project;
+
+/// One step of the test run.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) name: &'static str,
+    /// Past this the stage is ended, with every process it started.
+    pub(crate) cap_minutes: u64,
+    /// What it runs, one after another, up to the first that fails.
+    pub(crate) commands: fn(&Project) -> Result<Vec<Command>>,
+}
+
+/// Every stage. The caps are several times what a cold run takes on two cores.
+#[rustfmt::skip]
+pub(crate) const STAGES: &[Stage] = &[
+    Stage { name: "setup", cap_minutes: 15, commands: |p| Ok(vec![p.chore(&["setup"])]) },
+    Stage { name: "fmt", cap_minutes: 1, commands: |p| Ok(vec![p.cargo(&["fmt", "--all", "--check"])]) },
+    Stage { name: "clippy", cap_minutes: 12, commands: |p| Ok(vec![clippy(p)]) },
+    Stage { name: "doc", cap_minutes: 10, commands: |p| Ok(vec![doc(p)]) },
+    Stage { name: "deny", cap_minutes: 2, commands: |p| Ok(vec![deny(p)]) },
+    Stage { name: "rules", cap_minutes: 2, commands: |p| Ok(vec![p.chore(&["rules"])]) },
+    Stage { name: "test", cap_minutes: 25, commands: |p| Ok(vec![cargo_test(p)]) },
+    Stage { name: "browser", cap_minutes: 10, commands: browser },
+];
+
+fn clippy(project: &Project) -> Command {
+    let mut command = project.cargo(&["clippy", "--workspace", "--all-targets", "--all-features"]);
+    command.args(["--", "-D", "warnings"]);
+    command
+}
+
+fn doc(project: &Project) -> Command {
+    let mut command = project.cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    command
+}
+
+fn deny(project: &Project) -> Command {
+    // Advisories need a database from elsewhere, which not every machine may fetch.
+    let mut command = project.command(project.tools().join("bin").join("cargo-deny"));
+    command.args([
+        "--workspace",
+        "--all-features",
+        "check",
+        "licenses",
+        "bans",
+        "sources",
+    ]);
+    command
+}
+
+fn cargo_test(project: &Project) -> Command {
+    project.cargo(&["test", "--workspace", "--all-features"])
+}
+
+fn browser(project: &Project) -> Result<Vec<Command>> {
+    // One at a time: a browser and a server fill two cores.
+    Ok(vec![node_tests(project, "browser-tests", ".test.mjs")?])
+}
+
+/// Runs the node tests below a folder, which must have some.
+fn node_tests(project: &Project, folder: &str, ending: &str) -> Result<Command> {
+    let files = project.sources(folder, &[ending])?;
+    if files.is_empty() {
+        bail!("no {ending} files below {folder}");
+    }
+    let mut command = project.command("node");
+    command
+        .args(["--test", "--test-reporter=spec", "--test-concurrency=1"])
+        .args(files);
+    Ok(command)
+}
