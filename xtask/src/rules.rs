@@ -3,6 +3,7 @@
 mod adr;
 mod core_dependencies;
 mod file_length;
+mod links;
 mod traits;
 
 use std::process::ExitCode;
@@ -33,6 +34,7 @@ const RULES: &[Rule] = &[
         "public traits have an example and few methods",
         traits::check,
     ),
+    ("links in documents lead somewhere", links::check),
     ("decision records have all their parts", adr::check),
 ];
 
