@@ -93,7 +93,7 @@ pub enum CustomerCommand<B> {
         /// The owner's epoch.
         owner_epoch: OwnerEpoch,
     },
-    /// The owner goes on.
+    /// The owner goes on, after a hold or a wrap-up.
     Resume {
         /// The dialog.
         dialog: DialogId,
@@ -137,7 +137,8 @@ pub enum CustomerCommand<B> {
         /// How it ended.
         outcome: Label,
     },
-    /// Opens a closed dialog again, within its reopen window.
+    /// Opens a closed dialog again, within its reopen window. In wrap-up the operator who still
+    /// has it goes on.
     Reopen {
         /// The dialog.
         dialog: DialogId,
@@ -190,6 +191,20 @@ pub enum CustomerCommand<B> {
         /// The grant asked about.
         grant: GrantId,
         /// The epoch that the desk knows.
+        epoch: OwnerEpoch,
+    },
+    /// The operator of a held grant has vanished (a follow-up of the desk, which knows this). If
+    /// the ownership stands, the dialog waits again at its old place and answers `Freed`, then
+    /// `Wait`; in wrap-up it is closed and answers `Freed` alone. If it does not stand, `Freed`
+    /// was sent when it ended and nothing follows.
+    OwnerLost {
+        /// The granting desk.
+        desk: DeskId,
+        /// The dialog.
+        dialog: DialogId,
+        /// The grant that it is owned by.
+        grant: GrantId,
+        /// The epoch, as told by `Held`.
         epoch: OwnerEpoch,
     },
     /// A timer of this customer fired.
@@ -280,14 +295,18 @@ pub struct HandOver {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TransferTo {
-    /// A certain operator of this desk; refused by the desk, it goes back to the queue.
+    /// A certain operator of a desk; not possible there, it waits in the queue.
     Operator {
         /// Whose desk grants it.
         desk: DeskId,
         /// The operator.
         operator: StaffId,
+        /// The queue of that desk in which it waits meanwhile; the dialog's own when absent,
+        /// which is possible only at the desk of that queue.
+        #[serde(default)]
+        queue: Option<QueueId>,
     },
-    /// A queue.
+    /// A queue; the place in its line is a new one.
     Queue(QueueRef),
 }
 

@@ -4,8 +4,13 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{
-    ChannelId, CustomerId, DialogId, Label, OwnerEpoch, Participant, QueueRef, Seq, StaffId,
+use super::command::DialogSettings;
+use crate::{
+    clock::Timestamp,
+    ids::{
+        ChannelId, CustomerId, DeskId, DialogId, GrantId, Label, OwnerEpoch, Participant, QueueRef,
+        Seq, StaffId,
+    },
 };
 
 /// What happened in a dialog. `B` as in [`CustomerCommand`](super::CustomerCommand).
@@ -23,6 +28,12 @@ pub enum DialogEvent<B> {
         by: Participant,
         /// What it is about.
         topic: Option<Label>,
+    },
+    /// The rules for the dialog, right after `Opened`. Apart from it because only staff may see
+    /// them: a customer must not learn their priority.
+    Ruled {
+        /// The rules.
+        settings: DialogSettings,
     },
     /// Somebody said something. The message is known by this event's `seq`.
     Message {
@@ -55,6 +66,8 @@ pub enum DialogEvent<B> {
         reason: Label,
         /// By whom.
         by: Participant,
+        /// Its place in the line: since when it waits. A return keeps it.
+        since: Timestamp,
         /// The epoch from now on: nobody owns it.
         epoch: OwnerEpoch,
     },
@@ -66,12 +79,16 @@ pub enum DialogEvent<B> {
         queue: QueueRef,
         /// The epoch of this ownership.
         epoch: OwnerEpoch,
+        /// The desk that granted it.
+        desk: DeskId,
+        /// The grant.
+        grant: GrantId,
         /// The owner whom a supervisor took it from.
         from: Option<StaffId>,
     },
     /// On hold.
     Held,
-    /// Off hold.
+    /// Off hold, or out of the wrap-up because the customer wrote again.
     Resumed,
     /// A note by staff.
     Note {
@@ -105,7 +122,7 @@ pub enum DialogEvent<B> {
         /// The epoch from now on: nobody owns it.
         epoch: OwnerEpoch,
     },
-    /// It goes on: it waits, or the bot has it.
+    /// It goes on: the bot has it, or a `Waiting` follows.
     Reopened {
         /// By whom.
         by: Participant,
@@ -150,6 +167,11 @@ pub enum CustomerEvent {
     },
     /// A dialog goes on.
     DialogReopened {
+        /// Which.
+        dialog: DialogId,
+    },
+    /// A closed dialog can't be reopened any more and has left the state; it is history now.
+    DialogSettled {
         /// Which.
         dialog: DialogId,
     },

@@ -16,3 +16,7 @@ pub const BOT_REPLIES_MAX: usize = 8;
 pub const INCIDENTS_MAX: usize = 16;
 /// Best rating; the worst is 1.
 pub const RATING_MAX: u8 = 5;
+/// Participants of a dialog whose cursors are kept; past it the one furthest behind is forgotten.
+pub const CURSORS_MAX: usize = 32;
+/// Longest sealed content, in bytes: the content itself and room for what a sealer adds.
+pub const SEALED_BYTES_MAX: usize = crate::content::CONTENT_BYTES_MAX + 1024;
