@@ -119,6 +119,33 @@ impl Content {
     }
 }
 
+impl Content {
+    /// Characters of everything in it that a person reads.
+    #[must_use]
+    pub fn chars(&self) -> usize {
+        let labels =
+            |buttons: &[Button]| -> usize { buttons.iter().map(|b| b.label.chars().count()).sum() };
+        match self {
+            Self::Text(text) => text.chars().count(),
+            Self::Buttons { text, buttons } => text.chars().count() + labels(buttons),
+            Self::QuickReplies { text, replies } => text.chars().count() + labels(replies),
+            Self::Pressed { label, .. } => label.chars().count(),
+            Self::Attachment { name, .. } => name.chars().count(),
+            Self::Card {
+                title,
+                fields,
+                buttons,
+            } => {
+                let fields: usize = fields
+                    .iter()
+                    .map(|f| f.label.chars().count() + f.value.chars().count())
+                    .sum();
+                title.chars().count() + fields + labels(buttons)
+            }
+        }
+    }
+}
+
 /// A sealed content: opaque, with its kind and length.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sealed {

@@ -1,10 +1,18 @@
 //! The core of chatcore: pure state machines, ports, engine and sessions.
 
+pub mod bot;
+pub mod channel;
 pub mod clock;
 pub mod content;
 pub mod dialog;
 pub mod error;
+pub mod identity;
 pub mod ids;
+pub mod journal;
 pub mod machine;
+pub mod ports;
+pub mod push;
 pub mod queue;
 pub mod record;
+pub mod routing;
+pub mod store;

@@ -1,0 +1,127 @@
+//! Who somebody is, what they may do, and how what they write is cleaned and sealed.
+
+mod seal;
+
+pub use seal::{BodySealer, NoRedaction, PlainSealer, Redactor};
+
+use std::fmt;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::Timestamp,
+    error::Result,
+    ids::{CustomerId, DeskId, Participant, StaffId},
+};
+
+/// Who a session speaks for, as proven by a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Who.
+    pub who: Who,
+    /// The name to show to others; never written to logs.
+    pub name: String,
+    /// How surely.
+    pub assurance: Assurance,
+    /// The session ends then.
+    pub expires_at: Timestamp,
+}
+
+/// A person with their rights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    /// A customer: sees and writes their own dialogs.
+    Customer(CustomerId),
+    /// An operator of a desk; a supervisor also assigns, takes over, sees all of its dialogs.
+    Staff {
+        /// Who.
+        id: StaffId,
+        /// Where they work.
+        desk: DeskId,
+        /// Whether they supervise that desk.
+        supervisor: bool,
+    },
+}
+
+/// How surely a person is who they say.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Assurance {
+    /// Anybody.
+    #[default]
+    Anonymous,
+    /// Known by something they have (a cookie, a messenger account).
+    Known,
+    /// Signed in.
+    Authenticated,
+    /// Signed in, and proven again for this.
+    SteppedUp,
+}
+
+impl Identity {
+    /// The participant.
+    #[must_use]
+    pub fn participant(&self) -> Participant {
+        match &self.who {
+            Who::Customer(id) => Participant::Customer(id.clone()),
+            Who::Staff { id, .. } => Participant::Staff(id.clone()),
+        }
+    }
+
+    /// Whether they supervise a desk.
+    #[must_use]
+    pub fn is_supervisor(&self) -> bool {
+        matches!(
+            self.who,
+            Who::Staff {
+                supervisor: true,
+                ..
+            }
+        )
+    }
+}
+
+/// Tells who a token belongs to.
+///
+/// - **Errors**: `Forbidden` for a token that is expired, foreign, unsigned or malformed, with a
+///   reason that does not repeat the token; `Unavailable` when that can't be told now.
+/// - **Cancellation**: may be dropped.
+///
+/// ```
+/// use chatcore::{
+///     clock::Timestamp,
+///     error::{Error, ErrorKind, Result},
+///     identity::{Assurance, Authenticator, Identity, Who},
+///     ids::CustomerId,
+/// };
+///
+/// #[derive(Debug)]
+/// struct OnlyAnna;
+///
+/// #[async_trait::async_trait]
+/// impl Authenticator for OnlyAnna {
+///     async fn authenticate(&self, token: &str) -> Result<Identity> {
+///         if token != "anna" {
+///             return Err(Error::new(ErrorKind::Forbidden, "authenticate"));
+///         }
+///         Ok(Identity {
+///             who: Who::Customer(CustomerId::try_new("anna")?),
+///             name: "Anna".to_owned(),
+///             assurance: Assurance::Authenticated,
+///             expires_at: Timestamp(i64::MAX),
+///         })
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait Authenticator: fmt::Debug + Send + Sync + 'static {
+    /// Who the token belongs to.
+    ///
+    /// # Errors
+    /// As above.
+    async fn authenticate(&self, token: &str) -> Result<Identity>;
+}
