@@ -141,6 +141,11 @@ pub struct Wait {
     pub since: Timestamp,
     /// The epoch in which it waits.
     pub epoch: OwnerEpoch,
+    /// Whether it waits because its operator vanished (the dialog's answer to
+    /// [`CustomerCommand::OwnerLost`](crate::dialog::CustomerCommand)): then
+    /// [`LOST_BOOST`](super::limits::LOST_BOOST) is added to its priority for this wait.
+    #[serde(default)]
+    pub lost: bool,
 }
 
 /// One life of a node, as text, as [`Node`] in commands: `id@epoch`.
@@ -183,9 +188,9 @@ pub struct DeskConfig {
     /// How long an operator may be away from all nodes before their dialogs return, in
     /// milliseconds.
     pub grace_ms: u64,
-    /// How long an unanswered grant waits before it is sent again, in milliseconds.
+    /// How long an unanswered grant waits before it is sent again, in milliseconds; 0 never.
     pub grant_resend_ms: u64,
-    /// How often every standing grant is confirmed, in milliseconds.
+    /// How often every standing grant is confirmed, in milliseconds; 0 never.
     pub reconcile_ms: u64,
 }
 
@@ -240,4 +245,6 @@ pub enum DeskTimer {
     Resend,
     /// Every standing grant is confirmed.
     Reconcile,
+    /// Matching goes on where one step had to stop.
+    Match,
 }

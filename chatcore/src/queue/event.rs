@@ -1,13 +1,14 @@
 //! What happened on a desk: its board.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::command::{DeskConfig, OperatorStatus, Wait};
+use super::command::{DeskConfig, NodeName, OperatorStatus, Wait};
 use crate::{
     clock::Timestamp,
-    ids::{CustomerId, DialogId, GrantId, Label, OwnerEpoch, Participant, StaffId},
+    dialog::Granted,
+    ids::{CustomerId, DialogId, GrantId, Label, OwnerEpoch, Participant, QueueId, StaffId},
 };
 
 /// What happened on a desk.
@@ -23,6 +24,10 @@ pub enum BoardEvent {
         wait: Wait,
         /// Added to its priority while it waits: its operator vanished.
         boost: u8,
+        /// It came back from a grant that was refused for no reason of its own: taken by hand
+        /// only, so that it can't go round in circles.
+        #[serde(default)]
+        by_hand: bool,
     },
     /// A dialog waits no longer.
     Left {
@@ -37,8 +42,10 @@ pub enum BoardEvent {
         presence: Presence,
         /// What they are ready for.
         status: OperatorStatus,
-        /// Since when.
+        /// Since when presence and status are these.
         since: Timestamp,
+        /// Where they have sessions.
+        nodes: BTreeSet<NodeName>,
     },
     /// A dialog was granted; the slot counts from here.
     Granted {
@@ -46,6 +53,8 @@ pub enum BoardEvent {
         grant: GrantId,
         /// Which dialog; none yet for one that is begun.
         dialog: Option<DialogId>,
+        /// What the dialog is sent, now and whenever it is sent again.
+        what: Granted,
         /// Whose dialog.
         customer: CustomerId,
         /// To whom.
@@ -78,6 +87,23 @@ pub enum BoardEvent {
         /// Which dialog.
         dialog: DialogId,
     },
+    /// Grants that nobody answered were sent again.
+    Resent {
+        /// Which.
+        grants: Vec<GrantId>,
+    },
+    /// The dialogs are asked whether their grants stand.
+    Confirming {
+        /// Which.
+        grants: Vec<GrantId>,
+        /// Where to go on at once, when there were too many for one step.
+        more_after: Option<GrantId>,
+    },
+    /// The step granted as much as one step may; these queues are looked at again at once.
+    Unmatched {
+        /// Which; none when all is done.
+        queues: BTreeSet<QueueId>,
+    },
     /// A reconcile found a grant that did not stand. Must never happen: counted and alarmed.
     Repaired {
         /// The grant.
@@ -109,6 +135,13 @@ pub struct AssignmentReason {
     pub how: String,
     /// The next four, best first, had the chosen one not been there.
     pub next: Vec<StaffId>,
-    /// How many were refused, by reason: `away`, `full`, `other_queue`, `lost` …
+    /// How many were refused, by reason: `away`, `busy`, `full`, `gone`, `lost`, `other_queue`.
     pub refused: BTreeMap<String, u32>,
+    /// A supervisor went past the operator's capacity.
+    #[serde(default)]
+    pub over_capacity: bool,
+    /// The policy that the queue asks for and that could not choose: nobody registered it, or it
+    /// named no candidate. `how` says which one did.
+    #[serde(default)]
+    pub instead_of: Option<String>,
 }
