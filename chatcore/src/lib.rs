@@ -15,4 +15,5 @@ pub mod push;
 pub mod queue;
 pub mod record;
 pub mod routing;
+pub mod sabotage;
 pub mod store;
