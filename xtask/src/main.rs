@@ -10,6 +10,7 @@ mod rules;
 mod setup;
 mod stages;
 mod test;
+mod websocket;
 
 use std::env;
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ usage: cargo xtask <chore>
   test                    set up, then run every stage, and sum up
   test --list             name the stages and their time caps
   test --only <stage>     run this stage alone, without setup; may be given more than once
+  websocket               run the Autobahn cases against the server's accept loop
   rules                   check the source against the rules that no compiler knows
 ";
 
@@ -49,6 +51,7 @@ fn run(words: &[&str]) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         ["setup"] => setup::run(&project).map(|()| ExitCode::SUCCESS),
+        ["websocket"] => websocket::run_cases(&project).map(|()| ExitCode::SUCCESS),
         ["rules"] => rules::run(&project),
         ["test", options @ ..] => test::run(&project, &test::Choice::from_words(options)?),
         other => bail!("no chore called `{}`\n\n{HELP}", other.join(" ")),
