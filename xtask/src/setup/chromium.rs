@@ -14,6 +14,8 @@ const PROGRAMS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 /// The fonts draw Cyrillic, ticks and emoji in the screenshots.
 const PACKAGES: [&str; 3] = ["chromium", "fonts-dejavu-core", "fonts-noto-color-emoji"];
 
+const NONE: &str = "no Chromium (Ubuntu has it as a snap; CHATCORE_CHROMIUM may name another)";
+
 /// Finds a Chromium, or installs Debian's.
 pub(crate) fn ensure() -> Result<()> {
     if let Some(chosen) = env::var_os("CHATCORE_CHROMIUM") {
@@ -26,7 +28,7 @@ pub(crate) fn ensure() -> Result<()> {
         return Ok(());
     }
     if on_path(&PROGRAMS).is_none() {
-        apt::install(&PACKAGES, "no Chromium (or set CHATCORE_CHROMIUM to one)")?;
+        apt::install(&PACKAGES, NONE)?;
     }
     if on_path(&PROGRAMS).is_none() {
         bail!("still no {} on the search path", PROGRAMS.join(", "));
