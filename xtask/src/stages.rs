@@ -29,7 +29,7 @@ pub(crate) const STAGES: &[Stage] = &[
     Stage { name: "deny", cap_minutes: 2, commands: |p| Ok(vec![deny(p)]) },
     Stage { name: "rules", cap_minutes: 2, commands: |p| Ok(vec![p.chore(&["rules"])]) },
     Stage { name: "test", cap_minutes: 25, commands: |p| Ok(vec![cargo_test(p)]) },
-    Stage { name: "types", cap_minutes: 2, commands: |p| Ok(vec![types(p, "browser-tests")]) },
+    Stage { name: "types", cap_minutes: 2, commands: |p| Ok(vec![types(p, "browser-tests/tsconfig.json")]) },
     Stage { name: "browser", cap_minutes: 10, commands: browser },
 ];
 
@@ -63,11 +63,11 @@ fn cargo_test(project: &Project) -> Command {
     project.cargo(&["test", "--workspace", "--all-features"])
 }
 
-/// Checks the JSDoc types of a folder with a `tsconfig.json`.
-fn types(project: &Project, folder: &str) -> Command {
+/// Checks the JSDoc types of the scripts that a configuration names.
+fn types(project: &Project, config: &str) -> Command {
     let mut command = project.command("node");
     command.arg(project.path("browser-tests/node_modules/typescript/bin/tsc"));
-    command.args(["--project", folder]);
+    command.args(["--project", config]);
     command
 }
 
