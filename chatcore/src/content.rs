@@ -61,6 +61,9 @@ pub enum Content {
         /// At most [`BUTTONS_MAX`].
         buttons: Vec<Button>,
     },
+    /// What was said can't be read any more: its key was destroyed. Stands in for it when it is
+    /// opened; nobody may send it.
+    Erased,
 }
 
 /// A button of a message.
@@ -109,7 +112,7 @@ impl Content {
     #[must_use]
     pub fn kind(&self) -> ContentKind {
         match self {
-            Self::Text(_) => ContentKind::Text,
+            Self::Text(_) | Self::Erased => ContentKind::Text,
             Self::Buttons { .. } => ContentKind::Buttons,
             Self::QuickReplies { .. } => ContentKind::QuickReplies,
             Self::Pressed { .. } => ContentKind::Pressed,
@@ -127,6 +130,7 @@ impl Content {
             |buttons: &[Button]| -> usize { buttons.iter().map(|b| b.label.chars().count()).sum() };
         match self {
             Self::Text(text) => text.chars().count(),
+            Self::Erased => 0,
             Self::Buttons { text, buttons } => text.chars().count() + labels(buttons),
             Self::QuickReplies { text, replies } => text.chars().count() + labels(replies),
             Self::Pressed { label, .. } => label.chars().count(),

@@ -141,6 +141,10 @@ pub struct CommandRecord {
     pub reply_to: Option<ReplyTo>,
     /// Of the content as the author sent it; tells a repeat from another command of the same name.
     pub digest: u64,
+    /// Of a client's command: the outcomes of this author, device and target up to this number
+    /// have arrived and may be forgotten. 0: none is known to have.
+    #[serde(default)]
+    pub settled: u64,
     /// An encoded [`Command`]`<`[`Sealed`]`>`.
     pub body: Bytes,
 }
@@ -312,6 +316,9 @@ pub enum Access {
         desk: DeskId,
         /// Where it is in its life.
         phase: Phase,
+        /// Who of staff owns it or owned it last.
+        #[serde(default)]
+        last_owner: Option<StaffId>,
     },
     /// Of a customer's own stream.
     Customer(crate::ids::CustomerId),

@@ -3,6 +3,7 @@
 //!
 //! Nothing here does I/O, asks the time or depends on hash order.
 
+mod bodies;
 mod command;
 mod event;
 pub mod limits;
