@@ -68,6 +68,19 @@ pub enum Command<B> {
     Customer(CustomerCommand<B>),
     /// To a desk.
     Desk(DeskCommand),
+    /// To either, about the commands that are parked there. Only chatcore itself sends these.
+    Parked(ParkedCommand),
+}
+
+/// About the first of the commands that are parked at a customer or desk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ParkedCommand {
+    /// Decide it now: this worker can read it, or a person wants it tried again.
+    Retry,
+    /// Give it up: it is rejected as `unreadable` and becomes a dead letter.
+    GiveUp,
 }
 
 /// Names a command, so that it is done once.
@@ -393,7 +406,14 @@ pub struct Decision {
     /// Of the command.
     pub digest: u64,
     /// Of the command.
+    #[serde(default)]
+    pub settled: u64,
+    /// Of the command.
     pub reply_to: Option<ReplyTo>,
+    /// What this decides was parked first, from this offset; `cause` is what brought it up again,
+    /// and all that is said "of the command" is of the parked one.
+    #[serde(default)]
+    pub unparked: Option<Offset>,
     /// What happened to it.
     pub verdict: Verdict,
     /// New events, one entry a stream.

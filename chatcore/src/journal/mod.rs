@@ -96,7 +96,9 @@ pub struct Refused {
 /// - **Ordering**: records of one log and partition have the order of the `try_append` calls that
 ///   took them, whoever made them; every reader sees that order. Append times never go back within
 ///   a partition.
-/// - **Atomicity**: a record is there whole or not at all.
+/// - **Atomicity**: a record is there whole or not at all. When a pending append fails, those taken
+///   after it in the same log and partition, before its failure was told, fail as well: what is
+///   there never has a hole.
 /// - **Durability**: once [`Pending`] resolves, the record survives the loss of any process, and
 ///   consumers and readers see only records that are durable.
 /// - **Cancellation**: `ready`, `subscribe`, `read` and `bounds` may be dropped at any await.

@@ -10,6 +10,6 @@ pub use archive::{Archive, Segment};
 pub use index::{Index, IndexEntry, IndexStore};
 pub use lease::{LeaseStore, StoreIdentity};
 pub use partition::{
-    DueLine, Mark, PartitionBatch, PartitionStore, Rebuild, Saved, StoredDecision,
+    DueLine, Mark, PartitionBatch, PartitionStore, Rebuild, Saved, StoredDecision, Trial,
 };
 pub use stream::{Follow, FollowFrom, Followed, Page, ReadRange, StoredState, StreamStore};

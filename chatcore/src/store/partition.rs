@@ -30,6 +30,21 @@ pub struct Mark {
     pub dialogs: u64,
     /// The last follow-up received from each partition: its cause and index.
     pub received: BTreeMap<Partition, (Offset, u32)>,
+    /// Where the next owner begins to read the journal's `events`, to find what was published.
+    #[serde(default)]
+    pub events: Offset,
+    /// The command that is being tried alone, as the last owners died over it.
+    #[serde(default)]
+    pub trial: Option<Trial>,
+}
+
+/// A command that may have killed the owners who tried it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Its offset.
+    pub offset: Offset,
+    /// How many owners have begun there.
+    pub attempts: u32,
 }
 
 /// A decision with its encoded form, so that it is encoded once.
@@ -54,7 +69,8 @@ pub struct DueLine {
     pub generation: u64,
 }
 
-/// What one batch of one partition's commands led to.
+/// What one batch of one partition's commands led to. It may be empty, with `applied` as it was:
+/// then it only sets what else it carries.
 #[derive(Debug, Clone)]
 pub struct PartitionBatch {
     /// The partition.
@@ -78,6 +94,10 @@ pub struct PartitionBatch {
     pub dialogs: u64,
     /// Follow-ups received, to be put over [`Mark::received`].
     pub received: BTreeMap<Partition, (Offset, u32)>,
+    /// [`Mark::events`] after.
+    pub events: Offset,
+    /// [`Mark::trial`] after.
+    pub trial: Option<Trial>,
     /// Streams that have left the live view: the archive has them.
     pub forget: Vec<StreamId>,
 }
@@ -94,7 +114,7 @@ pub struct Saved {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rebuild {
     /// Forgets all that the store has of this partition but its fence and its routes, and sets
-    /// `applied`, `trimmed`, `dialogs` and `received` as given; not built.
+    /// all else of the mark as given; not built.
     Begin(Mark),
     /// The view is whole.
     Done,

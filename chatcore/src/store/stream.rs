@@ -141,9 +141,10 @@ pub trait StreamStore: fmt::Debug + Send + Sync + 'static {
     /// As above.
     async fn routes(&self, stream: &StreamId) -> Result<Vec<Node>>;
 
-    /// The states of these targets, in their order.
+    /// The states of these targets, in their order. Answered while the partition is not built,
+    /// too: its owner builds upon it.
     ///
     /// # Errors
-    /// As above.
+    /// As above, but not `Rebuilding`.
     async fn load(&self, targets: &[Target]) -> Result<Vec<StoredState>>;
 }
