@@ -3,11 +3,16 @@
 //!
 //! Nothing here does I/O, asks the time or depends on hash order.
 
+mod apply;
 mod bodies;
 mod command;
+mod decide;
 mod event;
 pub mod limits;
 mod reject;
+mod state;
+#[cfg(test)]
+mod tests;
 
 pub use command::{
     CustomerCommand, CustomerTimer, DialogSettings, Due, Grant, Granted, HandOver, Message, Open,
@@ -15,3 +20,4 @@ pub use command::{
 };
 pub use event::{CustomerEvent, DialogEvent, Phase};
 pub use reject::Rejection;
+pub use state::{CustomerState, DialogState, Ownership};

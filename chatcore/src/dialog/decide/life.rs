@@ -1,0 +1,208 @@
+//! How a dialog begins, rests, ends, goes on and is judged.
+
+use super::scene::{Author, Line, Scene, Verdict, Waiting, at_most, fits};
+use crate::{
+    content::Sealed,
+    dialog::{
+        CustomerEvent, DialogEvent, DialogSettings, Open, Phase, Rejection,
+        limits::{DIALOGS_MAX, OPEN_DIALOGS_MAX, RATING_MAX},
+        state::{CustomerState, DialogState, FIRST_EPOCH},
+    },
+    ids::{ChannelId, DialogId, Label, OwnerEpoch, StreamId},
+    machine::{Context, Decided},
+    record::Event,
+};
+
+impl CustomerState {
+    /// By the customer. One that may be written in is returned as it is, so that two tabs get one
+    /// dialog: the one of this channel, of several the one that was active last.
+    pub(super) fn open(&self, cx: &Context, open: &Open) -> Verdict {
+        Author::of(cx, &self.customer)?.must_be(Author::Customer)?;
+        let there = self
+            .dialogs()
+            .filter(|(_, dialog)| dialog.is_open_for_customer())
+            .max_by_key(|(id, dialog)| (dialog.channel == open.channel, dialog.last_at, *id));
+        if let Some((id, _)) = there {
+            return Ok(Decided::accepted(Some(id)));
+        }
+        let decided = self.begin(cx, (&open.channel, open.topic.as_ref()), &open.settings)?;
+        if open.settings.bot {
+            return Ok(decided);
+        }
+        let line = Line {
+            dialog: cx.next_dialog,
+            customer: &self.customer,
+            channel: &open.channel,
+            priority: open.settings.priority,
+            epoch: FIRST_EPOCH.next(),
+        };
+        let waiting = Waiting::new(&open.settings.queue, Label::literal("asked"), cx.at);
+        Ok(line.entered(decided, waiting, cx))
+    }
+
+    /// A new dialog. What closed first makes room for it; only open ones are refused.
+    pub(super) fn begin(
+        &self,
+        cx: &Context,
+        (channel, topic): (&ChannelId, Option<&Label>),
+        settings: &DialogSettings,
+    ) -> Verdict {
+        self.one_more_may_be_open()?;
+        let id = cx.next_dialog;
+        if self.dialogs.contains_key(&id) {
+            // The engine's number was given away already; whoever asks again gets another.
+            return Err(Rejection::Void);
+        }
+        let own = StreamId::Customer(self.customer.clone());
+        let mut decided = Decided::accepted(Some(id));
+        if self.dialogs.len() >= DIALOGS_MAX {
+            let oldest = self
+                .dialogs()
+                .filter(|(_, dialog)| dialog.phase == Phase::Closed)
+                .min_by_key(|(id, dialog)| (dialog.phase_at, *id));
+            if let Some((dialog, _)) = oldest {
+                decided = decided.with_event(
+                    own.clone(),
+                    Event::Customer(CustomerEvent::DialogSettled { dialog }),
+                );
+            }
+        }
+        let opened = DialogEvent::Opened {
+            customer: self.customer.clone(),
+            channel: channel.clone(),
+            by: cx.author.clone(),
+            topic: topic.cloned(),
+        };
+        let ruled = DialogEvent::Ruled {
+            settings: settings.clone(),
+        };
+        Ok(decided
+            .with_event(StreamId::Dialog(id), Event::Dialog(opened))
+            .with_event(StreamId::Dialog(id), Event::Dialog(ruled))
+            .with_event(
+                own,
+                Event::Customer(CustomerEvent::DialogOpened { dialog: id }),
+            ))
+    }
+
+    fn one_more_may_be_open(&self) -> Result<(), Rejection> {
+        let open = |dialog: &&DialogState| dialog.phase != Phase::Closed;
+        at_most(
+            self.dialogs.values().filter(open).count() + 1,
+            OPEN_DIALOGS_MAX,
+        )
+    }
+
+    /// What settles a dialog: nobody can reopen it any more.
+    pub(super) fn settled(&self, dialog: DialogId) -> Decided {
+        Decided::accepted(Some(dialog)).with_event(
+            StreamId::Customer(self.customer.clone()),
+            Event::Customer(CustomerEvent::DialogSettled { dialog }),
+        )
+    }
+}
+
+impl Scene<'_> {
+    /// By the owner.
+    pub(super) fn hold(&self, epoch: OwnerEpoch) -> Verdict {
+        self.owned_by_author(Some(epoch))?;
+        self.only_in(&[Phase::Assigned])?;
+        Ok(self.happens(DialogEvent::Held))
+    }
+
+    /// By the owner, off hold or out of the wrap-up.
+    pub(super) fn resume(&self, epoch: OwnerEpoch) -> Verdict {
+        self.owned_by_author(Some(epoch))?;
+        self.only_in(&[Phase::OnHold, Phase::WrapUp])?;
+        Ok(self.happens(DialogEvent::Resumed))
+    }
+
+    /// By the owner. The slot stays taken.
+    pub(super) fn wrap_up(&self, epoch: OwnerEpoch) -> Verdict {
+        self.owned_by_author(Some(epoch))?;
+        self.only_in(&[Phase::Assigned, Phase::OnHold])?;
+        Ok(self.happens(DialogEvent::WrapUp))
+    }
+
+    /// By the owner; by the customer, for whom a dialog in wrap-up has ended already.
+    pub(super) fn close(&self, epoch: Option<OwnerEpoch>, outcome: &Label) -> Verdict {
+        match self.author {
+            Author::Customer if self.dialog.is_open_for_customer() => {}
+            Author::Customer => return Err(self.wrong_phase()),
+            Author::Staff(_) => {
+                self.owned_by_author(epoch)?;
+            }
+            Author::Bot | Author::System => return Err(Rejection::Forbidden),
+        }
+        Ok(self.closes(self.cx.author.clone(), outcome.clone()))
+    }
+
+    /// By the customer, by whoever owned it last, by a supervisor. In wrap-up the operator goes
+    /// on; a dialog that has not ended is left as it is (two tabs press the same button).
+    ///
+    /// Where people were asked for once, it waits for people again, from now on; else the bot has
+    /// it again.
+    pub(super) fn reopen(&self) -> Verdict {
+        if self.author != Author::Customer {
+            self.tended_by_author()?;
+        }
+        match self.dialog.phase {
+            Phase::Closed => {}
+            Phase::WrapUp => return Ok(self.happens(DialogEvent::Resumed)),
+            _ => return Ok(self.accepted()),
+        }
+        if self.cx.at >= self.dialog.reopen_ends() {
+            return Err(Rejection::TooLate);
+        }
+        self.state.one_more_may_be_open()?;
+        let epoch = self.dialog.epoch.next();
+        let decided = self
+            .happens(DialogEvent::Reopened {
+                by: self.cx.author.clone(),
+                epoch,
+            })
+            .with_event(
+                StreamId::Customer(self.state.customer.clone()),
+                Event::Customer(CustomerEvent::DialogReopened { dialog: self.id }),
+            );
+        let wanted_people = self.dialog.since.is_some() || self.dialog.last_owner.is_some();
+        if self.dialog.settings.bot && !wanted_people {
+            return Ok(decided);
+        }
+        let line = Line {
+            dialog: self.id,
+            customer: &self.state.customer,
+            channel: &self.dialog.channel,
+            priority: self.dialog.settings.priority,
+            epoch: epoch.next(),
+        };
+        let waiting = Waiting::new(&self.dialog.queue, Label::literal("reopened"), self.cx.at);
+        Ok(line.entered(decided, waiting, self.cx))
+    }
+
+    /// By the customer, once, when the dialog has ended in the customer's eyes and can still be
+    /// reopened.
+    pub(super) fn rate(&self, score: u8, comment: Option<&Sealed>) -> Verdict {
+        self.author.must_be(Author::Customer)?;
+        match self.dialog.phase {
+            Phase::WrapUp => {}
+            Phase::Closed if self.cx.at < self.dialog.reopen_ends() => {}
+            Phase::Closed => return Err(Rejection::TooLate),
+            phase => return Err(Rejection::WrongPhase { phase }),
+        }
+        if self.dialog.rating.is_some() {
+            return Err(Rejection::AlreadyRated);
+        }
+        if !(1..=RATING_MAX).contains(&score) {
+            return Err(Rejection::OutOfRange {
+                min: 1,
+                max: RATING_MAX.into(),
+            });
+        }
+        comment.map_or(Ok(()), fits)?;
+        Ok(self.happens(DialogEvent::Rated {
+            score,
+            comment: comment.cloned(),
+        }))
+    }
+}

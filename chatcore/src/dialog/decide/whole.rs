@@ -1,0 +1,93 @@
+//! What concerns the customer as a whole: emergencies, links, timers.
+
+use super::scene::{Author, Scene, Verdict, at_most, fits, to_customer};
+use crate::{
+    content::Sealed,
+    dialog::{
+        CustomerCommand, CustomerEvent, CustomerTimer, DialogEvent, Phase, Rejection,
+        limits::LINKS_MAX, state::CustomerState,
+    },
+    ids::{CustomerId, Label, Participant, StreamId},
+    machine::{Context, Decided},
+    record::Event,
+};
+
+impl CustomerState {
+    /// By the bank's systems or a supervisor: shown once in every dialog that is not closed. With
+    /// no such dialog there is nobody to show it to, which is no mistake.
+    pub(super) fn emergency(&self, cx: &Context, incident: &Label, body: &Sealed) -> Verdict {
+        self.by_system_or_supervisor(cx)?;
+        fits(body)?;
+        let open: Vec<_> = self
+            .dialogs()
+            .filter(|(_, dialog)| dialog.phase != Phase::Closed)
+            .collect();
+        let shown: Vec<_> = open
+            .iter()
+            .filter(|(_, dialog)| !dialog.incidents.contains(incident))
+            .map(|(id, _)| *id)
+            .collect();
+        if shown.is_empty() && !open.is_empty() {
+            return Err(Rejection::AlreadyDone);
+        }
+        let told = Decided::accepted(shown.first().copied());
+        Ok(shown.into_iter().fold(told, |decided, id| {
+            let event = DialogEvent::Emergency {
+                incident: incident.clone(),
+                body: body.clone(),
+            };
+            decided.with_event(StreamId::Dialog(id), Event::Dialog(event))
+        }))
+    }
+
+    /// By the bank's systems or a supervisor. The other one is told and tells back, which finds
+    /// the link in place: that ends it. One that has as many links as it may keeps the link one-
+    /// sided; nothing is moved, so nothing depends on both sides.
+    pub(super) fn link(&self, cx: &Context, other: &CustomerId) -> Verdict {
+        self.by_system_or_supervisor(cx)?;
+        if *other == self.customer {
+            return Err(Rejection::Forbidden);
+        }
+        if self.links.contains(other) {
+            return Err(Rejection::AlreadyDone);
+        }
+        at_most(self.links.len() + 1, LINKS_MAX)?;
+        let linked = CustomerEvent::Linked {
+            other: other.clone(),
+        };
+        let back = CustomerCommand::Link {
+            other: self.customer.clone(),
+        };
+        Ok(Decided::accepted(None)
+            .with_event(
+                StreamId::Customer(self.customer.clone()),
+                Event::Customer(linked),
+            )
+            .with_follow_up(to_customer(other, back)))
+    }
+
+    /// A timer fired: void unless it is the one in force.
+    pub(super) fn timer(&self, cx: &Context, key: &CustomerTimer, generation: u64) -> Verdict {
+        Author::of(cx, &self.customer)?.must_be(Author::System)?;
+        let in_force = self
+            .due()
+            .iter()
+            .any(|due| due.key == *key && due.generation == generation);
+        if !in_force {
+            return Err(Rejection::Void);
+        }
+        match key {
+            CustomerTimer::WrapUp(dialog) => Ok(Scene::new(self, cx, *dialog)?
+                .closes(Participant::System, Label::literal("wrap_up_timeout"))),
+            CustomerTimer::ReopenEnds(dialog) => Ok(self.settled(*dialog)),
+        }
+    }
+
+    fn by_system_or_supervisor(&self, cx: &Context) -> Result<(), Rejection> {
+        match Author::of(cx, &self.customer)? {
+            Author::System => Ok(()),
+            Author::Staff(_) if cx.supervisor => Ok(()),
+            _ => Err(Rejection::Forbidden),
+        }
+    }
+}
