@@ -331,6 +331,36 @@ pub enum StreamId {
     Board(DeskId),
 }
 
+impl StreamId {
+    /// The partition that writes this stream when there are `partitions` of them: a dialog's
+    /// number has it, the others are hashed as their [`Target`].
+    #[must_use]
+    pub fn partition(&self, partitions: u32) -> Partition {
+        match self {
+            Self::Dialog(id) => id.partition(partitions),
+            Self::Customer(id) => Target::Customer(id.clone()).partition(partitions),
+            Self::Board(id) => Target::Desk(id.clone()).partition(partitions),
+        }
+    }
+}
+
+impl DialogId {
+    /// The number of the dialog that a partition opens after `opened` others.
+    ///
+    /// The first one has counter 1, so that no dialog has the number 0.
+    #[must_use]
+    pub fn nth(opened: u64, partition: Partition, partitions: u32) -> Self {
+        Self((opened + 1) * u64::from(partitions.max(1)) + u64::from(partition.0))
+    }
+
+    /// The partition that opened it.
+    #[must_use]
+    pub fn partition(self, partitions: u32) -> Partition {
+        let slot = self.0 % u64::from(partitions.max(1));
+        Partition(u32::try_from(slot).unwrap_or_default())
+    }
+}
+
 impl fmt::Display for StreamId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -383,6 +413,17 @@ mod tests {
         assert_eq!(target.partition(12), target.clone().partition(12));
         assert!(target.partition(12).0 < 12);
         assert_eq!(target.partition(1), Partition(0));
+    }
+
+    #[test]
+    fn a_dialog_number_tells_its_partition() {
+        for opened in 0..5 {
+            for slot in 0..12 {
+                let dialog = DialogId::nth(opened, Partition(slot), 12);
+                assert_eq!(dialog.partition(12), Partition(slot));
+                assert_ne!(dialog, DialogId(0));
+            }
+        }
     }
 
     #[test]

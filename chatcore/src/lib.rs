@@ -3,6 +3,8 @@
 pub mod bot;
 pub mod channel;
 pub mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod content;
 pub mod dialog;
 pub mod error;
@@ -10,6 +12,7 @@ pub mod identity;
 pub mod ids;
 pub mod journal;
 pub mod machine;
+pub mod memory;
 pub mod ports;
 pub mod push;
 pub mod queue;

@@ -142,7 +142,7 @@ pub trait StreamStore: fmt::Debug + Send + Sync + 'static {
     async fn routes(&self, stream: &StreamId) -> Result<Vec<Node>>;
 
     /// The states of these targets, in their order. Answered while the partition is not built,
-    /// too: its owner builds upon it.
+    /// too: its owner builds upon it. Others follow a stream of it first.
     ///
     /// # Errors
     /// As above, but not `Rebuilding`.

@@ -1,0 +1,123 @@
+//! The suites that every implementation of a port must pass: one function a promise.
+//!
+//! Each function gets fresh ports with [`PARTITIONS`] partitions and panics when the promise is
+//! not kept. A backend stamps them all as tests of its own:
+//!
+//! ```
+//! # #[allow(unused)] mod backend {
+//! async fn fresh() -> chatcore::ports::Ports {
+//!     let clock = std::sync::Arc::new(chatcore::clock::SystemClock);
+//!     chatcore::memory::ports(chatcore::conformance::PARTITIONS, clock)
+//! }
+//!
+//! chatcore::conformance_tests!(fresh().await);
+//! # }
+//! ```
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a suite fails by panicking"
+)]
+
+pub mod archive;
+pub mod inbox;
+pub mod index;
+pub mod journal;
+pub mod lease;
+pub mod partition;
+mod samples;
+pub mod stream;
+pub mod tables;
+
+/// How many partitions the ports under test have.
+pub const PARTITIONS: u32 = 4;
+
+/// Stamps every promise as a test. The argument is an expression that makes fresh ports; it may
+/// await.
+#[macro_export]
+macro_rules! conformance_tests {
+    ($fresh:expr) => {
+        $crate::conformance_tests!(@journal $fresh;
+            appends_keep_the_order_of_calls,
+            append_times_never_go_back,
+            an_append_to_an_unknown_partition_is_refused_with_its_bytes,
+            logs_and_partitions_are_apart,
+            a_consumer_starts_at_the_committed_offset,
+            a_group_shares_the_partitions_without_overlap,
+            partitions_are_handed_over_when_a_member_leaves,
+            groups_have_positions_of_their_own,
+            a_commit_without_the_partition_is_a_conflict,
+            seek_moves_the_position,
+            a_paused_partition_is_silent_and_skips_nothing,
+            a_dropped_next_skips_nothing,
+            a_read_ends_at_the_end,
+            trimmed_records_are_not_found,
+        );
+        $crate::conformance_tests!(@tables $fresh;
+            the_newest_snapshot_wins_and_can_be_removed,
+            snapshots_are_apart_by_partition,
+            shared_changes_have_one_order,
+            a_shared_change_wakes_its_reader,
+            a_dead_letter_is_kept_once,
+        );
+        $crate::conformance_tests!(@partition $fresh;
+            taking_raises_the_fence,
+            a_fresh_store_is_not_built,
+            a_save_moves_applied_and_nothing_else_does,
+            a_save_from_another_position_is_a_conflict_and_writes_nothing,
+            a_save_with_an_old_fence_is_a_conflict,
+            a_save_of_another_incarnation_is_a_conflict,
+            batches_of_different_partitions_are_independent,
+            the_outbox_keeps_decisions_until_they_are_trimmed,
+            a_snapshot_replaces_the_tail,
+            due_lines_are_replaced_and_come_in_order,
+            a_rebuild_forgets_and_is_not_built_until_done,
+            follow_ups_received_are_kept,
+        );
+        $crate::conformance_tests!(@stream $fresh;
+            what_is_saved_is_read_back_in_pages,
+            following_reads_what_came_before_and_a_save_sees_the_route_after,
+            follow_and_save_are_serial,
+            a_tail_gives_the_newest,
+            an_unfollowed_stream_has_no_route,
+            a_node_without_a_lease_has_no_route,
+            a_stream_that_is_not_built_answers_rebuilding,
+            an_empty_stream_has_head_zero,
+            cursors_only_grow,
+            a_stream_that_was_forgotten_is_read_from_the_archive,
+        );
+        $crate::conformance_tests!(@lease $fresh;
+            a_lease_is_alive_until_it_is_closed,
+            renewing_never_creates_a_lease,
+            a_lease_lapses,
+        );
+        $crate::conformance_tests!(@inbox $fresh;
+            a_frame_reaches_its_node_only,
+            a_frame_to_nobody_is_not_found,
+            an_overflow_is_told_as_a_gap,
+        );
+        $crate::conformance_tests!(@index $fresh;
+            a_list_is_newest_first_and_pages,
+            a_later_entry_replaces_the_earlier,
+        );
+        $crate::conformance_tests!(@archive $fresh;
+            a_segment_may_come_twice,
+            a_hole_is_not_covered,
+        );
+    };
+    (@$port:ident $fresh:expr; $($case:ident,)*) => {
+        mod $port {
+            #[allow(unused_imports, reason = "the expression may need the names around it")]
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    $crate::conformance::$port::$case($fresh).await;
+                }
+            )*
+        }
+    };
+}
