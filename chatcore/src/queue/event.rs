@@ -8,7 +8,7 @@ use super::command::{DeskConfig, NodeName, OperatorStatus, Wait};
 use crate::{
     clock::Timestamp,
     dialog::Granted,
-    ids::{CustomerId, DialogId, GrantId, Label, OwnerEpoch, Participant, QueueId, StaffId},
+    ids::{CustomerId, DialogId, GrantId, Label, OwnerEpoch, Participant, StaffId},
 };
 
 /// What happened on a desk.
@@ -99,10 +99,11 @@ pub enum BoardEvent {
         /// Where to go on at once, when there were too many for one step.
         more_after: Option<GrantId>,
     },
-    /// The step granted as much as one step may; these queues are looked at again at once.
-    Unmatched {
-        /// Which; none when all is done.
-        queues: BTreeSet<QueueId>,
+    /// Whether matching stopped before its end, having granted as much as one step may; it goes
+    /// on at once then.
+    Matching {
+        /// It did.
+        more: bool,
     },
     /// A reconcile found a grant that did not stand. Must never happen: counted and alarmed.
     Repaired {
