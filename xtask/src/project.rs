@@ -1,4 +1,4 @@
-//! Where things are: the root of the repository, its source and its tools.
+//! Where things are: the root of the repository, its source, its tools, and what was built.
 
 use std::env;
 use std::ffi::OsStr;
@@ -49,6 +49,11 @@ impl Project {
     /// several checkouts share one.
     pub(crate) fn tools(&self) -> &Path {
         &self.tools
+    }
+
+    /// A program of this workspace, below the folder that cargo builds into.
+    pub(crate) fn built(&self, program: &str) -> PathBuf {
+        self.exe.with_file_name(program)
     }
 
     /// A command that starts in the root.

@@ -29,8 +29,16 @@ pub(crate) const STAGES: &[Stage] = &[
     Stage { name: "deny", cap_minutes: 2, commands: |p| Ok(vec![deny(p)]) },
     Stage { name: "rules", cap_minutes: 2, commands: |p| Ok(vec![p.chore(&["rules"])]) },
     Stage { name: "test", cap_minutes: 25, commands: |p| Ok(vec![cargo_test(p)]) },
-    Stage { name: "types", cap_minutes: 2, commands: |p| Ok(vec![types(p, "browser-tests/tsconfig.json")]) },
+    Stage { name: "types", cap_minutes: 2, commands: |p| Ok(TYPED.map(|c| types(p, c)).into()) },
+    Stage { name: "pages", cap_minutes: 3, commands: |p| Ok(vec![node_tests(p, "chatcore-server/web", ".test.js")?]) },
+    Stage { name: "websocket", cap_minutes: 10, commands: |p| Ok(vec![p.chore(&["websocket"])]) },
     Stage { name: "browser", cap_minutes: 10, commands: browser },
+];
+
+/// The configurations of scripts whose types are checked.
+const TYPED: [&str; 2] = [
+    "browser-tests/tsconfig.json",
+    "chatcore-server/web/jsconfig.json",
 ];
 
 fn clippy(project: &Project) -> Command {

@@ -23,9 +23,16 @@ const CASES: usize = 247;
 
 /// Builds and starts the echo, and runs the cases against it.
 pub(crate) fn run_cases(project: &Project) -> Result<()> {
-    let example = ["--package", "chatcore-server", "--example", "ws_echo"];
-    run(project.cargo(&["build", "--quiet"]).args(example))?;
-    let mut echo = Echo::start(project.cargo(&["run", "--quiet"]).args(example))?;
+    // As the tests are built, so that what they built is used again.
+    let build = [
+        "build",
+        "--workspace",
+        "--all-features",
+        "--example",
+        "ws_echo",
+    ];
+    run(&mut project.cargo(&build))?;
+    let mut echo = Echo::start(&mut project.command(project.built("examples/ws_echo")))?;
     let address = echo.address()?;
     let report = project.tools().join("websocket-report");
     if report.exists() {
