@@ -137,8 +137,9 @@ impl Scene<'_> {
         Ok(self.closes(self.cx.author.clone(), outcome.clone()))
     }
 
-    /// By the customer, by whoever owned it last, by a supervisor. In wrap-up the operator goes
-    /// on; a dialog that has not ended is left as it is (two tabs press the same button).
+    /// By the customer, by whoever owned it last, by a supervisor. In wrap-up it has ended for the
+    /// customer alone, for whom the operator goes on; staff resume. A dialog that has not ended is
+    /// left as it is (two tabs press the same button).
     ///
     /// Where people were asked for once, it waits for people again, from now on; else the bot has
     /// it again.
@@ -148,7 +149,10 @@ impl Scene<'_> {
         }
         match self.dialog.phase {
             Phase::Closed => {}
-            Phase::WrapUp => return Ok(self.happens(DialogEvent::Resumed)),
+            Phase::WrapUp if self.author == Author::Customer => {
+                return Ok(self.happens(DialogEvent::Resumed));
+            }
+            Phase::WrapUp => return Err(self.wrong_phase()),
             _ => return Ok(self.accepted()),
         }
         if self.cx.at >= self.dialog.reopen_ends() {

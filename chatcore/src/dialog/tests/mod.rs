@@ -1,9 +1,14 @@
 //! The tests of the customer's machine: a small engine without storage, and what it is held to.
 
+mod properties;
+mod random;
+mod replay;
 mod stories;
+mod table;
 
 use super::{
-    CustomerCommand, CustomerState, DialogSettings, Grant, Granted, Message, Open, Phase, Rejection,
+    CustomerCommand, CustomerState, DialogSettings, DialogState, Grant, Granted, Message, Open,
+    Phase, Rejection,
 };
 use crate::{
     clock::Timestamp,
@@ -203,31 +208,33 @@ impl World {
         if phase != Phase::Bot && phase != Phase::Waiting {
             let expected = world.epoch(id);
             world.ok(&Participant::System, &grants(id, 1, "olga", expected));
-            let epoch = world.epoch(id);
-            let dialog = id;
-            let then = match phase {
-                Phase::OnHold => Some(Cmd::Hold {
-                    dialog,
-                    owner_epoch: epoch,
-                }),
-                Phase::WrapUp => Some(Cmd::WrapUp {
-                    dialog,
-                    owner_epoch: epoch,
-                }),
-                Phase::Closed => Some(Cmd::Close {
-                    dialog,
-                    owner_epoch: Some(epoch),
-                    outcome: label("solved"),
-                }),
-                _ => None,
-            };
-            if let Some(command) = then {
-                world.ok(&operator("olga"), &command);
-            }
+            world.moves_on(id, phase);
         }
         assert_eq!(world.phase(id), phase);
         let epoch = world.epoch(id);
         (world, id, epoch)
+    }
+
+    /// Olga, who has the dialog, takes it to this phase.
+    fn moves_on(&mut self, dialog: DialogId, phase: Phase) {
+        let owner_epoch = self.epoch(dialog);
+        let command = match phase {
+            Phase::OnHold => Cmd::Hold {
+                dialog,
+                owner_epoch,
+            },
+            Phase::WrapUp => Cmd::WrapUp {
+                dialog,
+                owner_epoch,
+            },
+            Phase::Closed => Cmd::Close {
+                dialog,
+                owner_epoch: Some(owner_epoch),
+                outcome: label("solved"),
+            },
+            Phase::Bot | Phase::Waiting | Phase::Assigned => return,
+        };
+        self.ok(&operator("olga"), &command);
     }
 
     fn phase(&self, id: DialogId) -> Phase {

@@ -158,6 +158,40 @@ fn a_return_keeps_the_place_and_a_transfer_to_a_queue_does_not() {
 }
 
 #[test]
+fn a_return_after_a_transfer_goes_to_the_new_line() {
+    let (mut world, d, epoch) = World::in_phase(Phase::Waiting);
+    let cards = queue("cards", "lost");
+    let ask = Cmd::AskPerson {
+        dialog: d,
+        queue: Some(cards.clone()),
+    };
+    world.ok(&customer(), &ask);
+    let second = world.at;
+    let take = Cmd::Grant(Grant {
+        desk: desk("cards"),
+        grant: GrantId(5),
+        what: Granted::Waiting {
+            dialog: d,
+            expected_epoch: epoch.next(),
+        },
+        operator: staff("igor"),
+    });
+    world.ok(&SYSTEM, &take);
+    world.told();
+    let back = Cmd::ReturnToQueue {
+        dialog: d,
+        owner_epoch: epoch.next().next(),
+    };
+    world.ok(&operator("igor"), &back);
+    let told = world.told();
+    assert_eq!(wait_of(&told[1]).since, second);
+    assert_eq!(
+        (&told[1].0, wait_of(&told[1]).queue),
+        (&cards.desk, cards.queue)
+    );
+}
+
+#[test]
 fn a_transfer_to_an_operator_is_passed_to_their_desk() {
     let (mut world, d, epoch) = World::in_phase(Phase::Assigned);
     let first = wait_of(&world.told()[0]).since;

@@ -138,6 +138,8 @@ fn cursors_only_grow_and_never_pass_the_head() {
     let back = world.ok(&customer(), &cursor(Seq(1), Seq(1)));
     assert_eq!(back, Decided::accepted(Some(d)));
     assert_eq!(world.state.cursors(d), expected);
+    world.state.apply_cursor(&moved(customer(), Seq(1), Seq(1)));
+    assert_eq!(world.state.cursors(d), expected, "an old move came late");
     let stranger = world.no(&operator("igor"), &cursor(Seq(1), Seq(1)));
     assert_eq!(
         stranger,
