@@ -7,6 +7,7 @@ pub mod clock;
 pub mod conformance;
 pub mod content;
 pub mod dialog;
+pub mod effects;
 pub mod error;
 pub mod identity;
 pub mod ids;

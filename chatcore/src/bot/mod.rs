@@ -1,5 +1,9 @@
 //! The bot that meets customers.
 
+mod rules;
+
+pub use rules::{BotRule, BotRules, RuleBot};
+
 use std::fmt;
 
 use async_trait::async_trait;

@@ -1,0 +1,330 @@
+//! Runs one effect from its position in `events`.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Effect, Work,
+    progress::{Item, Progress},
+};
+use crate::{
+    error::{Error, ErrorKind, Result, Retry},
+    ids::{Fence, Label, Offset, Partition},
+    journal::{Consumer, DeadLetter, Delivery, Log, Record},
+    ports::Ports,
+    record::{Decision, EventRecord, decode, encode},
+};
+
+/// How effects are run.
+#[derive(Debug, Clone)]
+pub struct EffectsConfig {
+    /// Pieces of work under way or waiting in an effect; past it nothing more is read.
+    pub open_max: usize,
+    /// The time limit of a try.
+    pub try_timeout: Duration,
+    /// Tries before it is given up.
+    pub attempts_max: u32,
+    /// The delay after the first failed try; it doubles with each.
+    pub backoff_min: Duration,
+    /// The longest delay.
+    pub backoff_max: Duration,
+    /// How long work under way may take after shutdown began; then it is dropped and done again
+    /// at the next start.
+    pub drain: Duration,
+}
+
+impl Default for EffectsConfig {
+    /// 1,000 pieces, 10 s a try, 8 tries, 200 ms to 30 s between them, 5 s to drain.
+    fn default() -> Self {
+        Self {
+            open_max: 1_000,
+            try_timeout: Duration::from_secs(10),
+            attempts_max: 8,
+            backoff_min: Duration::from_millis(200),
+            backoff_max: Duration::from_secs(30),
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+type Running = FuturesUnordered<BoxFuture<'static, (Partition, Item)>>;
+
+/// Runs an effect until shutdown.
+///
+/// # Errors
+/// When the journal is closed; failures of the effect itself are retried and dead-lettered.
+pub async fn run_effect(
+    ports: Ports,
+    effect: Arc<dyn Effect>,
+    config: EffectsConfig,
+    shutdown: CancellationToken,
+) -> Result<()> {
+    let group = format!("effect-{}", effect.name());
+    let mut consumer = ports.journal.subscribe(Log::Events, &group).await?;
+    let mut runner = Runner {
+        ports,
+        effect,
+        config: Arc::new(config),
+        progress: Progress::default(),
+        seen: BTreeMap::new(),
+        running: FuturesUnordered::new(),
+    };
+    let ended = runner.run(consumer.as_mut(), &shutdown).await;
+    runner.drain(consumer.as_mut()).await;
+    consumer.leave().await?;
+    ended
+}
+
+struct Runner {
+    ports: Ports,
+    effect: Arc<dyn Effect>,
+    config: Arc<EffectsConfig>,
+    progress: Progress,
+    seen: BTreeMap<Partition, Seen>,
+    running: Running,
+}
+
+/// What tells void and repeated decisions apart.
+#[derive(Debug, Default)]
+struct Seen {
+    fence: Fence,
+    cause: Option<Offset>,
+}
+
+impl Seen {
+    /// The decision, unless it is of a former owner or came before.
+    fn admit(&mut self, record: EventRecord) -> Option<Decision> {
+        match record {
+            EventRecord::Owner { fence } => {
+                self.fence = self.fence.max(fence);
+                None
+            }
+            EventRecord::Decided { fence, .. } if fence < self.fence => None,
+            EventRecord::Decided { fence, decision } => {
+                self.fence = fence;
+                let newer = self.cause.is_none_or(|cause| decision.cause > cause);
+                self.cause = self.cause.max(Some(decision.cause));
+                newer.then_some(*decision)
+            }
+        }
+    }
+}
+
+impl Runner {
+    async fn run(
+        &mut self,
+        consumer: &mut dyn Consumer,
+        shutdown: &CancellationToken,
+    ) -> Result<()> {
+        loop {
+            let room = self.progress.open() < self.config.open_max;
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Ok(()),
+                Some((partition, item)) = self.running.next(), if !self.running.is_empty() => {
+                    self.done(partition, &item);
+                }
+                delivery = consumer.next(), if room => match delivery {
+                    Ok(delivery) => self.take(delivery).await?,
+                    Err(error) if error.kind() == ErrorKind::Closed => return Err(error),
+                    Err(error) => {
+                        tracing::warn!(effect = %self.effect.name(), %error, "reading events");
+                        sleep(self.config.backoff_min).await;
+                    }
+                },
+            }
+            self.commit(consumer).await;
+        }
+    }
+
+    /// Lets what is under way end, within the time for it.
+    async fn drain(&mut self, consumer: &mut dyn Consumer) {
+        let rest = async {
+            while let Some((partition, item)) = self.running.next().await {
+                self.progress.done(partition, &item);
+            }
+        };
+        if timeout(self.config.drain, rest).await.is_err() {
+            let open = self.running.len();
+            tracing::warn!(effect = %self.effect.name(), open, "left over at shutdown");
+        }
+        self.commit(consumer).await;
+    }
+
+    async fn take(&mut self, delivery: Delivery) -> Result<()> {
+        match delivery {
+            Delivery::Assigned {
+                partition,
+                committed,
+            } => {
+                self.progress.assigned(partition, committed);
+                self.seen.insert(partition, Seen::default());
+            }
+            Delivery::Revoked { partition } => {
+                self.progress.revoked(partition);
+                self.seen.remove(&partition);
+            }
+            Delivery::Records { partition, records } => {
+                for record in records {
+                    self.read(partition, record).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn read(&mut self, partition: Partition, record: Record) -> Result<()> {
+        let mut items = Vec::new();
+        match decode::<EventRecord>(&record.bytes) {
+            Ok(event) => {
+                let seen = self.seen.entry(partition).or_default();
+                if let Some(decision) = seen.admit(event) {
+                    items = self.items(partition, record.offset, Arc::new(decision));
+                }
+            }
+            Err(error) => {
+                tracing::error!(effect = %self.effect.name(), partition = partition.0,
+                    offset = record.offset.0, %error, "an event can't be read");
+                self.ports
+                    .dead_letters
+                    .add(self.letter(partition, &record, &error))
+                    .await?;
+            }
+        }
+        for item in self.progress.read(partition, record.offset, items) {
+            self.start(partition, item);
+        }
+        Ok(())
+    }
+
+    fn letter(&self, partition: Partition, record: &Record, error: &Error) -> DeadLetter {
+        DeadLetter {
+            origin: self.effect.name().clone(),
+            partition,
+            offset: record.offset,
+            reason: reason(error),
+            attempts: 1,
+            at: self.ports.clock.now(),
+            record: record.bytes.clone(),
+        }
+    }
+
+    fn items(&self, partition: Partition, offset: Offset, decision: Arc<Decision>) -> Vec<Item> {
+        let wanted = decision.appended.iter().enumerate();
+        let wanted = wanted.filter(|(_, appended)| self.effect.wants(appended));
+        wanted
+            .map(|(stream, appended)| Item {
+                offset,
+                stream: appended.stream.clone(),
+                work: Work {
+                    partition,
+                    decision: decision.clone(),
+                    stream,
+                },
+            })
+            .collect()
+    }
+
+    fn start(&mut self, partition: Partition, item: Item) {
+        let (ports, effect) = (self.ports.clone(), self.effect.clone());
+        let config = self.config.clone();
+        self.running.push(Box::pin(async move {
+            perform(&ports, effect.as_ref(), &config, &item).await;
+            (partition, item)
+        }));
+    }
+
+    fn done(&mut self, partition: Partition, item: &Item) {
+        if let Some(next) = self.progress.done(partition, item) {
+            self.start(partition, next);
+        }
+    }
+
+    /// Commits what is done. A refused commit means that another member has the partition: it
+    /// does the work again, which effects bear.
+    async fn commit(&mut self, consumer: &mut dyn Consumer) {
+        for (partition, offset) in self.progress.take_commits() {
+            if let Err(error) = consumer.commit(partition, offset).await {
+                tracing::info!(effect = %self.effect.name(), partition = partition.0, %error,
+                    "not committed");
+            }
+        }
+    }
+}
+
+fn reason(error: &Error) -> Label {
+    Label::literal(error.kind().code())
+}
+
+/// Tries until it is done or given up; a dead letter is written before it is given up.
+async fn perform(ports: &Ports, effect: &dyn Effect, config: &EffectsConfig, item: &Item) {
+    let mut attempts = 0;
+    let error = loop {
+        attempts += 1;
+        let tried = timeout(config.try_timeout, effect.run(&item.work)).await;
+        let error = match tried {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error,
+            Err(_) => Error::new(
+                ErrorKind::Unavailable,
+                "run an effect within its time limit",
+            ),
+        };
+        tracing::warn!(effect = %effect.name(), stream = %item.stream, attempts, %error,
+            "an effect failed");
+        let outage = matches!(error.kind(), ErrorKind::Rebuilding | ErrorKind::Overloaded);
+        let hopeless = matches!(error.retry(), Retry::Never | Retry::Exhausted);
+        if hopeless || (attempts >= config.attempts_max && !outage) {
+            break error;
+        }
+        sleep(backoff(config, attempts, error.retry())).await;
+    };
+    let letter = letter(ports, effect, item, attempts, &error);
+    insist(config, || ports.dead_letters.add(letter.clone())).await;
+    insist(config, || effect.give_up(&item.work)).await;
+}
+
+fn letter(
+    ports: &Ports,
+    effect: &dyn Effect,
+    item: &Item,
+    attempts: u32,
+    error: &Error,
+) -> DeadLetter {
+    DeadLetter {
+        origin: effect.name().clone(),
+        partition: item.work.partition,
+        offset: item.offset,
+        reason: reason(error),
+        attempts,
+        at: ports.clock.now(),
+        record: encode(item.work.decision.as_ref()).unwrap_or_default(),
+    }
+}
+
+/// Repeats what can't be given up; ends when the runner is dropped.
+async fn insist<T, F: Future<Output = Result<T>>>(config: &EffectsConfig, act: impl Fn() -> F) {
+    let mut attempts = 0;
+    while let Err(error) = act().await {
+        attempts += 1;
+        if error.retry() == Retry::Never {
+            tracing::error!(%error, "a given-up effect can't be written down");
+            return;
+        }
+        sleep(backoff(config, attempts, error.retry())).await;
+    }
+}
+
+fn backoff(config: &EffectsConfig, attempts: u32, retry: Retry) -> Duration {
+    let doubled = config
+        .backoff_min
+        .saturating_mul(1 << attempts.saturating_sub(1).min(16));
+    let asked = match retry {
+        Retry::Safe { after } => after,
+        _ => Duration::ZERO,
+    };
+    doubled.max(asked).min(config.backoff_max)
+}
