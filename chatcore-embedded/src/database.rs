@@ -1,0 +1,362 @@
+//! The database of one process: opened once, read by many, written by one thread.
+
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock, PoisonError, RwLock},
+    thread,
+};
+
+use chatcore::{
+    clock::Clock,
+    error::{Error, ErrorKind, Result},
+};
+use redb::{Durability, ReadableDatabase as _, TableHandle as _};
+use tokio::sync::{
+    Semaphore,
+    mpsc::{self, error::TrySendError},
+    oneshot,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    disk::Disk,
+    error::{corrupt, from_database, from_io},
+    folder::{FORMAT, Folder, Format},
+    keys::u64_at,
+    mark::Mark,
+    options::{CheckOnOpen, Options},
+    tables::{Group, META, Snapshot, TRUTH, VIEW, View},
+    writer::{Answer, Failure, GROUP_KEY, Job, Message, Task, Writer},
+};
+
+const OPEN: &str = "open the embedded database";
+const READ: &str = "read the embedded database";
+const WRITE: &str = "write to the embedded database";
+
+/// What is open. Fields are dropped in this order: the database is closed, then the folder
+/// unlocked.
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(crate) database: redb::Database,
+    _folder: Folder,
+}
+
+/// What readers and the writer share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    open: RwLock<Option<Arc<Open>>>,
+    stopped: OnceLock<Stopped>,
+    closed: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Stopped {
+    kind: ErrorKind,
+    reason: String,
+}
+
+impl Shared {
+    /// The first failure of a write, if there was one.
+    pub(crate) fn health(&self) -> Result<()> {
+        match self.stopped.get() {
+            None => Ok(()),
+            Some(stopped) => Err(Error::new(stopped.kind, WRITE)
+                .with_context("writing stopped after", &stopped.reason)),
+        }
+    }
+
+    pub(crate) fn stop(&self, error: &Error) {
+        // Only the first one counts; what follows from it explains nothing.
+        self.stopped.get_or_init(|| Stopped {
+            kind: error.kind(),
+            reason: error.to_string(),
+        });
+    }
+
+    pub(crate) fn forget(&self) {
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        *open = None;
+        self.closed.cancel();
+    }
+
+    fn open(&self) -> Result<Arc<Open>> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        open.clone().ok_or_else(|| closed(READ))
+    }
+}
+
+/// A handle to the open database; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Database {
+    shared: Arc<Shared>,
+    writes: mpsc::Sender<Message>,
+    reads: Arc<Semaphore>,
+    reads_max: u32,
+    pub(crate) format: Format,
+}
+
+impl Database {
+    /// Opens or creates the database. Blocks on the disk.
+    pub(crate) fn open(options: &Options, disk: &dyn Disk, clock: &dyn Clock) -> Result<Self> {
+        options.validate()?;
+        let folder = Folder::lock(&options.folder)?;
+        let in_folder = |e| folder.context(e);
+        folder.recover_creation()?;
+        let format = match folder.format()? {
+            Some(format) if format.partitions != options.partitions => {
+                return Err(in_folder(
+                    Error::new(ErrorKind::Conflict, OPEN)
+                        .with_context("partitions in the options", options.partitions)
+                        .with_context("created with", format.partitions)
+                        .with_context(
+                            "to do",
+                            "set the number that the folder was created with, or use another folder",
+                        ),
+                ));
+            }
+            Some(format) => format,
+            None => create(&folder, options, disk, clock).map_err(in_folder)?,
+        };
+        let database = open_file(&folder.database(), options, disk).map_err(in_folder)?;
+        let group = last_group(&database).map_err(in_folder)?;
+        let mark = Mark::open(&folder.mark()).map_err(|e| in_folder(from_io(OPEN, e)))?;
+        if group < mark.last() {
+            return Err(in_folder(
+                corrupt(OPEN, "writes are missing that were answered as durable")
+                    .with_context("last group in the file", group)
+                    .with_context("last group answered", mark.last()),
+            ));
+        }
+        let open = Arc::new(Open {
+            database,
+            _folder: folder,
+        });
+        Self::start(options, open, mark, (group, format))
+    }
+
+    fn start(
+        options: &Options,
+        open: Arc<Open>,
+        mark: Mark,
+        (group, format): (u64, Format),
+    ) -> Result<Self> {
+        let shared = Arc::new(Shared {
+            open: RwLock::new(Some(Arc::clone(&open))),
+            stopped: OnceLock::new(),
+            closed: CancellationToken::new(),
+        });
+        let (writes, inbox) = mpsc::channel(options.waiting_writes_max);
+        let writer = Writer::new(Arc::clone(&shared), open, mark, group);
+        thread::Builder::new()
+            .name("chatcore-writer".to_owned())
+            .spawn(move || writer.run(inbox))
+            .map_err(|e| from_io(OPEN, e))?;
+        Ok(Self {
+            shared,
+            writes,
+            reads: Arc::new(Semaphore::new(options.reads_max)),
+            reads_max: u32::try_from(options.reads_max).unwrap_or(u32::MAX),
+            format,
+        })
+    }
+
+    /// Reads at one moment, on a thread that may block; waits for its turn.
+    pub(crate) async fn read<T, F>(&self, work: F) -> Result<T>
+    where
+        F: FnOnce(&Snapshot) -> Result<T, Failure> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.read_from(|begin| begin(), work).await
+    }
+
+    /// As [`read`](Self::read); `moment` does something together with choosing the moment.
+    pub(crate) async fn read_from<T, M, F>(&self, moment: M, work: F) -> Result<T>
+    where
+        M: FnOnce(&dyn Fn() -> Result<Snapshot, Failure>) -> Result<Snapshot, Failure>
+            + Send
+            + 'static,
+        F: FnOnce(&Snapshot) -> Result<T, Failure> + Send + 'static,
+        T: Send + 'static,
+    {
+        let turn = Arc::clone(&self.reads).acquire_owned().await;
+        let turn = turn.map_err(|_| closed(READ))?;
+        let open = self.shared.open()?;
+        let read = tokio::task::spawn_blocking(move || {
+            let begin = || Ok(Snapshot(open.database.begin_read()?));
+            let result = moment(&begin).and_then(|view| work(&view));
+            drop(open);
+            drop(turn);
+            result
+        });
+        match read.await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(Failure::Refused(error))) => Err(error),
+            Ok(Err(Failure::Database(error))) => Err(from_database(READ, error)),
+            Err(e) if e.is_panic() => Err(corrupt(READ, "the database's file can't be understood")),
+            Err(_) => Err(closed(READ)),
+        }
+    }
+
+    /// Writes with the next group; waits for room. Dropping the future does not undo the write.
+    pub(crate) async fn write<T, F>(&self, answer: Answer, work: F) -> Result<T>
+    where
+        F: FnOnce(&mut Group<'_>) -> Result<T, Failure> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.write_then(answer, work, |_| {}).await
+    }
+
+    /// As [`write`](Self::write); `then` runs before the answer, in the order of the writes.
+    pub(crate) async fn write_then<T, F, G>(&self, answer: Answer, work: F, then: G) -> Result<T>
+    where
+        F: FnOnce(&mut Group<'_>) -> Result<T, Failure> + Send + 'static,
+        G: FnOnce(&T) + Send + 'static,
+        T: Send + 'static,
+    {
+        let (reply, result) = oneshot::channel();
+        let job = Task::boxed(answer, work, then, reply);
+        self.place().await?.write(job);
+        result.await.map_err(|_| closed(WRITE))?
+    }
+
+    /// Waits for room for a write.
+    pub(crate) async fn place(&self) -> Result<Place<'_>> {
+        let place = self.writes.reserve().await;
+        place.map(Place).map_err(|_| closed(WRITE))
+    }
+
+    /// Room for a write, if there is some now.
+    pub(crate) fn try_place(&self) -> Result<Option<Place<'_>>> {
+        match self.writes.try_reserve() {
+            Ok(permit) => Ok(Some(Place(permit))),
+            Err(TrySendError::Full(())) => Ok(None),
+            Err(TrySendError::Closed(())) => Err(closed(WRITE)),
+        }
+    }
+
+    /// Whether it is still open.
+    pub(crate) fn opened(&self) -> Result<()> {
+        self.shared.open().map(drop)
+    }
+
+    /// Waits for this, but no longer than until the database is closed.
+    pub(crate) async fn wait_for<T>(&self, what: impl Future<Output = T>) -> Result<T> {
+        tokio::select! {
+            biased;
+            () = self.shared.closed.cancelled() => Err(closed(READ)),
+            found = what => Ok(found),
+        }
+    }
+
+    /// Whether writes are taken.
+    pub(crate) fn health(&self) -> Result<()> {
+        self.shared.health()
+    }
+
+    /// Waits for the reads under way, writes what has arrived, syncs, closes and unlocks.
+    pub(crate) async fn close(&self) -> Result<()> {
+        let reads = self.reads.acquire_many(self.reads_max).await;
+        self.reads.close();
+        drop(reads.map_err(|_| closed(WRITE))?);
+        let (reply, done) = oneshot::channel();
+        let send = self.writes.send(Message::Close(reply)).await;
+        send.map_err(|_| closed(WRITE))?;
+        done.await.map_err(|_| closed(WRITE))?
+    }
+}
+
+/// Room for one write.
+#[derive(Debug)]
+pub(crate) struct Place<'a>(mpsc::Permit<'a, Message>);
+
+impl Place<'_> {
+    pub(crate) fn write(self, job: Box<dyn Job>) {
+        self.0.send(Message::Write(job));
+    }
+}
+
+fn closed(operation: &'static str) -> Error {
+    Error::new(ErrorKind::Closed, operation)
+}
+
+fn builder(options: &Options) -> redb::Builder {
+    let mut builder = redb::Database::builder();
+    builder.set_cache_size(options.cache_bytes_max);
+    builder
+}
+
+fn create(
+    folder: &Folder,
+    options: &Options,
+    disk: &dyn Disk,
+    clock: &dyn Clock,
+) -> Result<Format> {
+    folder.begin()?;
+    let format = Format {
+        format: FORMAT,
+        partitions: options.partitions,
+        incarnation: u64::try_from(clock.now().0).unwrap_or_default(),
+    };
+    let file = disk
+        .open(&folder.unfinished_database())
+        .map_err(|e| from_io(OPEN, e))?;
+    let create = || -> Result<(), redb::Error> {
+        let database = builder(options).create_with_backend(file)?;
+        ensure_tables(&database)?;
+        database.close()?;
+        Ok(())
+    };
+    create().map_err(|e| from_database(OPEN, e))?;
+    folder.finish(format)?;
+    Ok(format)
+}
+
+fn open_file(path: &Path, options: &Options, disk: &dyn Disk) -> Result<redb::Database> {
+    let file = disk.open(path).map_err(|e| from_io(OPEN, e))?;
+    let open = || -> Result<redb::Database, redb::Error> {
+        let database = builder(options)
+            .set_check_integrity_on_open(options.check_on_open == CheckOnOpen::Always)
+            .create_with_backend(file)?;
+        ensure_tables(&database)?;
+        Ok(database)
+    };
+    open().map_err(|e| from_database(OPEN, e))
+}
+
+/// Creates the tables that are missing, so that reads need not ask.
+fn ensure_tables(database: &redb::Database) -> Result<(), redb::Error> {
+    let mut transaction = database.begin_write()?;
+    let found: Vec<String> = transaction
+        .list_tables()?
+        .map(|table| table.name().to_owned())
+        .collect();
+    let mut all = TRUTH.iter().chain(VIEW);
+    if all.all(|t| found.iter().any(|f| f == t.name())) {
+        transaction.abort()?;
+        return Ok(());
+    }
+    transaction.set_durability(Durability::Immediate)?;
+    for table in TRUTH.iter().chain(VIEW) {
+        transaction.open_table(*table)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn last_group(database: &redb::Database) -> Result<u64> {
+    let read = || group_of(&Snapshot(database.begin_read()?));
+    read().map_err(|e| match e {
+        Failure::Refused(error) => error,
+        Failure::Database(error) => from_database(OPEN, error),
+    })
+}
+
+/// The number of the last group at this moment; 0 before the first.
+pub(crate) fn group_of(view: &Snapshot) -> Result<u64, Failure> {
+    let Some(bytes) = view.get(META, GROUP_KEY)? else {
+        return Ok(0);
+    };
+    u64_at(&bytes, 0).ok_or_else(|| {
+        Failure::Refused(corrupt(OPEN, "the number of the last group can't be read"))
+    })
+}
