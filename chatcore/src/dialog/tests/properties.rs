@@ -101,7 +101,23 @@ impl Run {
     fn step(&mut self, step: &Step) -> Decided {
         let (author, command) = step.command(&self.world, &mut self.invented);
         self.world.at = Timestamp(self.world.at.0 + i64::from(step.after));
-        self.send(&author, &command)
+        let decided = self.send(&author, &command);
+        self.release_strays();
+        decided
+    }
+
+    /// A desk that hears of an ownership by a grant that it gave up sends the dialog back.
+    fn release_strays(&mut self) {
+        for ((desk, grant), (dialog, epoch)) in self.desks.strays.clone() {
+            let lost = Cmd::OwnerLost {
+                desk,
+                dialog,
+                grant,
+                epoch,
+            };
+            self.send(&Participant::System, &lost);
+        }
+        assert!(self.desks.strays.is_empty(), "an ownership without a slot");
     }
 
     fn send(&mut self, author: &Participant, command: &Cmd) -> Decided {
