@@ -1,0 +1,121 @@
+// What a list of messages shows, row by row: days, groups, messages on their way. Pure.
+
+/** @import { Dialog, Entry } from './dialog.js' */
+/** @import { Participant } from '../client/frames.js' */
+/** @import { Sending } from './outgoing.js' */
+
+import { participantKey, sameParticipant } from './dialog.js';
+
+/** Messages of one author this close together share one head. */
+const GROUP_MS = 3 * 60_000;
+
+/**
+ * @typedef {{ key: string, version: string, kind: 'day', at: number }
+ *   | { key: string, version: string, kind: 'unread' }
+ *   | { key: string, version: string, kind: 'entry', entry: Entry, first: boolean, mine: boolean, tick: 'accepted' | 'delivered' | 'read' | null, chosen: string | null, spent: boolean }
+ *   | { key: string, version: string, kind: 'sending', sending: Sending }} Row
+ */
+
+/** @param {number} at the local day */
+function dayOf(at) {
+  const date = new Date(at);
+  return `${date.getFullYear()}-${date.getMonth()}-${date.getDate()}`;
+}
+
+/**
+ * @param {Dialog} dialog
+ * @param {Sending[]} sending
+ * @param {{ me: Participant, hidden?: Set<string>, unreadAfter?: number | null, editing?: number | null }} options
+ *   `hidden` names lines that this audience has no use for; `unreadAfter` draws a mark
+ * @returns {Row[]}
+ */
+export function rowsOf(dialog, sending, { me, hidden = new Set(), unreadAfter = null, editing = null }) {
+  /** @type {Row[]} */
+  const rows = [];
+  const choices = choicesIn(dialog.entries);
+  let day = '';
+  /** @type {Entry | null} */
+  let before = null;
+  let marked = unreadAfter === null;
+  for (const entry of dialog.entries) {
+    if (entry.line && hidden.has(entry.line.name)) {
+      continue;
+    }
+    if (dayOf(entry.at) !== day) {
+      day = dayOf(entry.at);
+      rows.push({ key: `day-${day}-${entry.seq}`, version: '', kind: 'day', at: entry.at });
+      before = null;
+    }
+    const mine = sameParticipant(entry.author, me);
+    if (!marked && unreadAfter !== null && entry.seq > unreadAfter && !mine && !entry.line) {
+      marked = true;
+      rows.push({ key: 'unread', version: '', kind: 'unread' });
+      before = null;
+    }
+    const first = !before || !joins(before, entry);
+    const tick = mine || isStaff(entry.author) ? dialog.tick(entry) : null;
+    const choice = choices.get(entry.seq) ?? null;
+    const spent = choice !== null || dialog.phase === 'closed' || (hasReplies(entry) && choices.has(-entry.seq));
+    const edit = editing === entry.seq ? 'e' : '';
+    const version = `${entry.version}${first ? 'f' : ''}${tick ?? ''}${choice ?? ''}${spent ? 's' : ''}${edit}`;
+    rows.push({ key: `e${entry.seq}`, version, kind: 'entry', entry, first, mine, tick, chosen: choice, spent });
+    before = entry;
+  }
+  for (const item of sending) {
+    rows.push({ key: `s${item.id}`, version: item.state, kind: 'sending', sending: item });
+  }
+  return rows;
+}
+
+/**
+ * Which button of a message was pressed, by the message's seq; under the negative seq of quick
+ * replies, that the customer has said something since, which ends them.
+ *
+ * @param {Entry[]} entries
+ * @returns {Map<number, string>}
+ */
+function choicesIn(entries) {
+  const choices = new Map();
+  /** @type {Entry[]} */
+  let open = [];
+  for (const entry of entries) {
+    if (offered(entry).length > 0) {
+      open.push(entry);
+    } else if (isCustomer(entry.author) && entry.body) {
+      const pressed = 'pressed' in entry.body ? entry.body.pressed.id : null;
+      const source = open.findLast(({ seq }) => seq === entry.replyTo) ?? open.findLast((other) => offered(other).some(({ id }) => id === pressed));
+      if (source && pressed !== null) {
+        choices.set(source.seq, pressed);
+        open = open.filter((other) => other !== source);
+      }
+      open.filter(hasReplies).forEach(({ seq }) => choices.set(-seq, ''));
+      open = open.filter((other) => !hasReplies(other));
+    }
+  }
+  return choices;
+}
+
+/** @param {Entry} entry */
+function offered({ body }) {
+  if (!body) {
+    return [];
+  }
+  return 'buttons' in body ? body.buttons.buttons : 'quick_replies' in body ? body.quick_replies.replies : 'card' in body ? body.card.buttons : [];
+}
+
+/** @param {Entry} entry */
+const hasReplies = ({ body }) => body !== null && 'quick_replies' in body;
+/** @param {Participant} who */
+const isCustomer = (who) => typeof who !== 'string' && 'customer' in who;
+/** @param {Participant} who */
+const isStaff = (who) => typeof who !== 'string' && 'staff' in who;
+
+/** @param {Entry} before @param {Entry} entry */
+function joins(before, entry) {
+  return (
+    before.kind === entry.kind &&
+    !entry.line &&
+    participantKey(before.author) === participantKey(entry.author) &&
+    entry.at - before.at < GROUP_MS
+  );
+}
