@@ -11,7 +11,6 @@ export default {
   'who.bank': 'Bank',
   'who.operator': 'Operator',
   'who.you': 'You',
-  'who.customer': 'Customer',
 
   'message.edited': 'edited',
   'message.deleted': 'Message withdrawn',

@@ -11,7 +11,6 @@ export default {
   'who.bank': 'Банк',
   'who.operator': 'Оператор',
   'who.you': 'Вы',
-  'who.customer': 'Клиент',
 
   'message.edited': 'изменено',
   'message.deleted': 'Сообщение отозвано',
