@@ -79,6 +79,10 @@ impl<B> CustomerCommand<B> {
                 incident,
                 body: change(body)?,
             },
+            Self::Write { open, body } => To::Write {
+                open,
+                body: change(body)?,
+            },
             Self::Open(open) => To::Open(open),
             Self::Delete {
                 dialog,
@@ -192,6 +196,7 @@ impl<B> CustomerCommand<B> {
             | Self::Confirm { dialog, .. }
             | Self::OwnerLost { dialog, .. } => Some(*dialog),
             Self::Open(_)
+            | Self::Write { .. }
             | Self::Emergency { .. }
             | Self::Link { .. }
             | Self::Grant(_)

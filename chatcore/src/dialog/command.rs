@@ -26,6 +26,14 @@ use crate::{
 pub enum CustomerCommand<B> {
     /// The customer opens a dialog, or gets the one that is open (two tabs get one).
     Open(Open),
+    /// The customer of a channel says something, in the dialog that is open or in a new one: a
+    /// channel can't know its number before the append.
+    Write {
+        /// As for [`CustomerCommand::Open`].
+        open: Open,
+        /// What.
+        body: B,
+    },
     /// A message by customer, owner or bot.
     Message(Message<B>),
     /// The author replaces a message's content.

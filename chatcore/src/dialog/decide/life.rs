@@ -4,7 +4,7 @@ use super::scene::{Author, Line, Scene, Verdict, Waiting, at_most, fits};
 use crate::{
     content::Sealed,
     dialog::{
-        CustomerEvent, DialogEvent, DialogSettings, Open, Phase, Rejection,
+        CustomerEvent, DialogEvent, DialogSettings, Message, Open, Phase, Rejection,
         limits::{DIALOGS_MAX, OPEN_DIALOGS_MAX, RATING_MAX},
         state::{CustomerState, DialogState, FIRST_EPOCH},
     },
@@ -18,11 +18,7 @@ impl CustomerState {
     /// dialog: the one of this channel, of several the one that was active last.
     pub(super) fn open(&self, cx: &Context, open: &Open) -> Verdict {
         Author::of(cx, &self.customer)?.must_be(Author::Customer)?;
-        let there = self
-            .dialogs()
-            .filter(|(_, dialog)| dialog.is_open_for_customer())
-            .max_by_key(|(id, dialog)| (dialog.channel == open.channel, dialog.last_at, *id));
-        if let Some((id, _)) = there {
+        if let Some(id) = self.latest(&open.channel, DialogState::is_open_for_customer) {
             return Ok(Decided::accepted(Some(id)));
         }
         let decided = self.begin(cx, (&open.channel, open.topic.as_ref()), &open.settings)?;
@@ -38,6 +34,38 @@ impl CustomerState {
         };
         let waiting = Waiting::new(&open.settings.queue, Label::literal("asked"), cx.at);
         Ok(line.entered(decided, waiting, cx))
+    }
+
+    /// Says something in the dialog that goes on (one in its wrap-up included: the customer is not
+    /// done), or opens one and says it there.
+    pub(super) fn write(&self, cx: &Context, open: &Open, body: &Sealed) -> Verdict {
+        Author::of(cx, &self.customer)?.must_be(Author::Customer)?;
+        let going_on = |dialog: &DialogState| dialog.phase != Phase::Closed;
+        if let Some(dialog) = self.latest(&open.channel, going_on) {
+            let body = body.clone();
+            return Scene::new(self, cx, dialog)?.message(&Message {
+                dialog,
+                body,
+                reply_to: None,
+                owner_epoch: None,
+            });
+        }
+        fits(body)?;
+        let said = DialogEvent::Message {
+            author: cx.author.clone(),
+            body: body.clone(),
+            reply_to: None,
+        };
+        let opened = self.open(cx, open)?;
+        Ok(opened.with_event(StreamId::Dialog(cx.next_dialog), Event::Dialog(said)))
+    }
+
+    /// The dialog that was active last; one of this channel before others.
+    fn latest(&self, channel: &ChannelId, fits: fn(&DialogState) -> bool) -> Option<DialogId> {
+        self.dialogs()
+            .filter(|(_, dialog)| fits(dialog))
+            .max_by_key(|(id, dialog)| (dialog.channel == *channel, dialog.last_at, *id))
+            .map(|(id, _)| id)
     }
 
     /// A new dialog. What closed first makes room for it; only open ones are refused.

@@ -35,6 +35,7 @@ impl CustomerState {
         let at = |dialog: &DialogId| Scene::new(self, cx, *dialog);
         match command {
             C::Open(open) => self.open(cx, open),
+            C::Write { open, body } => self.write(cx, open, body),
             C::Message(message) => at(&message.dialog)?.message(message),
             C::Edit {
                 dialog,

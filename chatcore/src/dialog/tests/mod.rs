@@ -76,6 +76,14 @@ fn opens(bot: bool) -> Cmd {
     })
 }
 
+fn writes(said: &str) -> Cmd {
+    let Cmd::Open(open) = opens(true) else {
+        unreachable!("it opens")
+    };
+    let body = text(said);
+    Cmd::Write { open, body }
+}
+
 fn says(dialog: DialogId, said: &str, owner_epoch: Option<OwnerEpoch>) -> Cmd {
     Cmd::Message(Message {
         dialog,

@@ -6,7 +6,7 @@ use super::*;
 use crate::dialog::{CustomerTimer, HandOver, TransferTo, limits};
 
 /// The names of all commands.
-pub(super) const KINDS: [&str; 25] = [
+pub(super) const KINDS: [&str; 26] = [
     "open",
     "message",
     "edit",
@@ -32,12 +32,14 @@ pub(super) const KINDS: [&str; 25] = [
     "confirm",
     "owner_lost",
     "timer",
+    "write",
 ];
 
 /// The name of a command. Whoever adds one is led here, and by the tests to the rest.
 pub(super) fn kind(command: &Cmd) -> &'static str {
     match command {
         Cmd::Open(_) => "open",
+        Cmd::Write { .. } => "write",
         Cmd::Message(_) => "message",
         Cmd::Edit { .. } => "edit",
         Cmd::Delete { .. } => "delete",
@@ -144,7 +146,7 @@ impl Step {
             return all[usize::from(self.author) % all.len()].clone();
         }
         match KINDS[self.kind] {
-            "open" | "ask_person" | "rate" => customer(),
+            "open" | "write" | "ask_person" | "rate" => customer(),
             "bot_answer" => Participant::Bot,
             "system" | "emergency" | "link" | "grant" | "confirm" | "owner_lost" | "timer" => {
                 Participant::System
@@ -269,18 +271,26 @@ impl Step {
         })
     }
 
+    fn open(&self) -> Open {
+        Open {
+            channel: ChannelId::literal(if self.b.is_multiple_of(2) {
+                "web"
+            } else {
+                "mobile"
+            }),
+            topic: None,
+            settings: self.settings(),
+        }
+    }
+
     fn life(&self, world: &World, dialog: DialogId) -> Option<Cmd> {
         let owner_epoch = self.epoch(world, dialog);
         Some(match KINDS[self.kind] {
-            "open" => Cmd::Open(Open {
-                channel: ChannelId::literal(if self.b.is_multiple_of(2) {
-                    "web"
-                } else {
-                    "mobile"
-                }),
-                topic: None,
-                settings: self.settings(),
-            }),
+            "open" => Cmd::Open(self.open()),
+            "write" => Cmd::Write {
+                open: self.open(),
+                body: self.body(),
+            },
             "hold" => Cmd::Hold {
                 dialog,
                 owner_epoch,

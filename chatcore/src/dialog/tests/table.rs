@@ -137,6 +137,7 @@ impl Stage {
         let (dialog, owner_epoch) = (self.id, self.epoch);
         Some(match name {
             "open" => opens(true),
+            "write" => writes("more"),
             "hold" => Cmd::Hold {
                 dialog,
                 owner_epoch,
@@ -288,6 +289,7 @@ const TABLE: &[Row] = &[
     ("link", &[("chief", ALWAYS), ("system", ALWAYS)]),
     // The life.
     ("open", &[("customer", "same same same same ok ok")]),
+    ("write", &[("customer", ALWAYS)]),
     ("hold", &[
         ("olga", "not_owner not_owner ok wrong_phase wrong_phase closed"),
         ("igor", NOT_OWNER), ("chief", NOT_OWNER),

@@ -334,3 +334,21 @@ fn a_position_is_the_last_event_of_its_stream() {
     assert_eq!(world.state.position(&stranger), None::<Position>);
     assert_eq!(world.state.access(&stranger), None);
 }
+
+#[test]
+fn a_customer_of_a_channel_writes_where_a_dialog_is_open_or_opens_one() {
+    let mut world = World::new();
+    let first = world.ok(&customer(), &writes("hello"));
+    assert_eq!(first.outcome, Ok(Some(DialogId(1))));
+    assert_eq!(
+        kinds(&first),
+        ["Opened", "Ruled", "DialogOpened", "Message"]
+    );
+    let second = world.ok(&customer(), &writes("again"));
+    assert_eq!(second.outcome, Ok(Some(DialogId(1))));
+    assert_eq!(kinds(&second), ["Message"]);
+    assert_eq!(
+        world.no(&operator("olga"), &writes("not mine")),
+        Rejection::Forbidden
+    );
+}
