@@ -87,6 +87,8 @@ pub enum DeskCommand {
         grant: GrantId,
         /// The dialog (told anew for one that was begun).
         dialog: DialogId,
+        /// Whose dialog.
+        customer: CustomerId,
         /// Of this ownership.
         epoch: OwnerEpoch,
     },

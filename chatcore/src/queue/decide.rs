@@ -58,8 +58,9 @@ impl Draft<'_> {
             DeskCommand::Held {
                 grant,
                 dialog,
+                customer,
                 epoch,
-            } => self.held(*grant, *dialog, *epoch),
+            } => self.held(*grant, *dialog, customer, *epoch),
             DeskCommand::Refused { grant, reason } => self.refused(*grant, reason),
             DeskCommand::Freed { dialog, grant } => self.freed(*dialog, *grant),
             DeskCommand::Confirmed { grant, stands } => self.confirmed(*grant, *stands),

@@ -119,18 +119,26 @@ impl<'a> Draft<'a> {
 
     /// Tells the dialog that the operator of a grant that stands has vanished.
     pub(super) fn owner_lost(&mut self, grant: GrantId) {
-        if let Some((customer, dialog, epoch)) = self.state.held(grant) {
-            let desk = self.state.core.desk.clone();
-            self.tell(
-                customer,
-                CustomerCommand::OwnerLost {
-                    desk,
-                    dialog,
-                    grant,
-                    epoch,
-                },
-            );
+        if let Some(owned) = self.state.held(grant) {
+            self.give_back(grant, owned);
         }
+    }
+
+    pub(super) fn give_back(
+        &mut self,
+        grant: GrantId,
+        (customer, dialog, epoch): (CustomerId, DialogId, OwnerEpoch),
+    ) {
+        let desk = self.state.core.desk.clone();
+        self.tell(
+            customer,
+            CustomerCommand::OwnerLost {
+                desk,
+                dialog,
+                grant,
+                epoch,
+            },
+        );
     }
 
     fn tell(&mut self, customer: CustomerId, command: CustomerCommand<Sealed>) {

@@ -8,12 +8,22 @@ use super::{
 };
 use crate::{
     dialog::Rejection,
-    ids::{DialogId, GrantId, Label, OwnerEpoch},
+    ids::{CustomerId, DialogId, GrantId, Label, OwnerEpoch},
 };
 
 impl Draft<'_> {
-    pub(super) fn held(&mut self, grant: GrantId, dialog: DialogId, epoch: OwnerEpoch) -> Step {
+    /// Of a grant that is not known here any more, the dialog is told to wait again: a copy of
+    /// one that was refused came late and was taken after all. If the answer is what came late,
+    /// the ownership has ended long since and the dialog does nothing.
+    pub(super) fn held(
+        &mut self,
+        grant: GrantId,
+        dialog: DialogId,
+        customer: &CustomerId,
+        epoch: OwnerEpoch,
+    ) -> Step {
         let Some(record) = self.state.core.grants.get(&grant) else {
+            self.give_back(grant, (customer.clone(), dialog, epoch));
             return Ok(Some(dialog));
         };
         if record.dialog.is_some_and(|granted| granted != dialog) {

@@ -116,7 +116,7 @@ impl CustomerState {
                     from: None,
                 }),
             )
-            .with_follow_up(held(grant, id, epoch)))
+            .with_follow_up(self.held(grant, id, epoch)))
     }
 
     /// A desk asks whether one of its grants stands. Always answered, also for a dialog that has
@@ -133,6 +133,18 @@ impl CustomerState {
         Ok(Decided::accepted(Some(dialog))
             .with_follow_up(to_desk(desk, DeskCommand::Confirmed { grant, stands })))
     }
+
+    fn held(&self, grant: &Grant, dialog: DialogId, epoch: OwnerEpoch) -> FollowUp {
+        to_desk(
+            &grant.desk,
+            DeskCommand::Held {
+                grant: grant.grant,
+                dialog,
+                customer: self.customer.clone(),
+                epoch,
+            },
+        )
+    }
 }
 
 impl Scene<'_> {
@@ -144,7 +156,7 @@ impl Scene<'_> {
             .is_some_and(|o| o.desk == grant.desk && o.grant == grant.grant);
         stands.then(|| {
             self.accepted()
-                .with_follow_up(held(grant, self.id, self.dialog.epoch))
+                .with_follow_up(self.state.held(grant, self.id, self.dialog.epoch))
         })
     }
 
@@ -169,17 +181,6 @@ impl Scene<'_> {
             from: self.dialog.operator().cloned(),
         };
         self.and(decided, event)
-            .with_follow_up(held(grant, self.id, epoch))
+            .with_follow_up(self.state.held(grant, self.id, epoch))
     }
-}
-
-fn held(grant: &Grant, dialog: DialogId, epoch: OwnerEpoch) -> FollowUp {
-    to_desk(
-        &grant.desk,
-        DeskCommand::Held {
-            grant: grant.grant,
-            dialog,
-            epoch,
-        },
-    )
 }

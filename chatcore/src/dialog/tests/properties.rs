@@ -29,6 +29,7 @@ impl Desks {
                 grant,
                 dialog,
                 epoch,
+                ..
             } => self.is_held((desk, grant), dialog, epoch),
             DeskCommand::Refused { grant, .. } => {
                 let key = (desk, grant);

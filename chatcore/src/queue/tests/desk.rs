@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::promises;
 use crate::{
     clock::Timestamp,
     content::Sealed,
@@ -28,6 +29,8 @@ pub(super) struct Desk {
     pub(super) policies: Policies,
     pub(super) at: Timestamp,
     pub(super) log: Vec<StreamEvent<Sealed>>,
+    /// All follow-ups so far.
+    pub(super) told: Vec<FollowUp>,
     /// Matching may stop before its end in the next step.
     pub(super) unfinished: bool,
 }
@@ -39,6 +42,7 @@ impl Desk {
             policies: Policies::default(),
             at: Timestamp(1_000_000),
             log: Vec::new(),
+            told: Vec::new(),
             unfinished: false,
         }
     }
@@ -77,12 +81,16 @@ impl Desk {
         assert_eq!(decided, self.state.decide(command, &cx, &self.policies));
         for (stream, event) in &decided.events {
             assert_eq!(*stream, StreamId::Board(self.state.desk().clone()));
+            if let Event::Board(event) = event {
+                promises::check_event(&self.state, event);
+            }
             self.append(event.clone());
         }
         assert_eq!(self.state.index, Index::of(&self.state.core), "{command:?}");
         if !self.unfinished {
-            assert_eq!(self.state.next_match(), None, "after {command:?}");
+            promises::check_quiet(&self.state);
         }
+        self.told.extend(decided.follow_ups.iter().cloned());
         decided
     }
 
@@ -193,6 +201,10 @@ pub(super) fn config(assignment: Assignment) -> DeskConfig {
     }
 }
 
+pub(super) fn customer(dialog: u64) -> CustomerId {
+    CustomerId::try_new(format!("c{dialog}")).unwrap()
+}
+
 pub(super) fn staff(id: &str) -> StaffId {
     StaffId::try_new(id).unwrap()
 }
@@ -233,7 +245,7 @@ pub(super) fn status(operator: &str, status: OperatorStatus) -> DeskCommand {
 pub(super) fn wait(dialog: u64, epoch: u64) -> Wait {
     Wait {
         dialog: DialogId(dialog),
-        customer: CustomerId::try_new(format!("c{dialog}")).unwrap(),
+        customer: customer(dialog),
         queue: queue_id("q"),
         channel: ChannelId::try_new("web").unwrap(),
         priority: 0,
@@ -261,6 +273,7 @@ pub(super) fn held(grant: GrantId, dialog: u64, epoch: u64) -> DeskCommand {
     DeskCommand::Held {
         grant,
         dialog: DialogId(dialog),
+        customer: customer(dialog),
         epoch: OwnerEpoch(epoch),
     }
 }

@@ -2,6 +2,11 @@
 //! same bytes in another process.
 
 mod desk;
+mod determinism;
+mod dialogs;
+mod lives;
+mod model;
+mod promises;
 mod table;
 mod table_grants;
 mod table_presence;

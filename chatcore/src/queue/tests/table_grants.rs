@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::desk::*;
 use crate::{
     dialog::{CustomerCommand, Rejection},
-    ids::{GrantId, Label, OwnerEpoch},
+    ids::{DialogId, GrantId, Label, OwnerEpoch},
     queue::{
         Assignment, AssignmentPolicy, AssignmentReason, BoardEvent, Candidate, DeskCommand,
         DeskTimer, LONGEST_FREE, Offered, OperatorStatus, Policies,
@@ -173,6 +173,20 @@ fn a_slot_is_free_once_the_grant_is_refused_or_freed_and_answers_may_come_again(
     let grant = grants_sent(&desk.ok("a", take(2)))[0].grant;
     desk.system(freed(2, grant));
     assert_eq!(desk.used("a"), 0, "freed before held");
+}
+
+#[test]
+fn a_dialog_that_is_held_by_an_unknown_grant_is_told_to_wait_again() {
+    let mut desk = Desk::with(Assignment::Manual);
+    let decided = desk.system(held(GrantId(9), 1, 4));
+    let expected = CustomerCommand::OwnerLost {
+        desk: desk.state.desk().clone(),
+        dialog: DialogId(1),
+        grant: GrantId(9),
+        epoch: OwnerEpoch(4),
+    };
+    assert_eq!(to_customers(&decided.follow_ups), [&expected]);
+    assert!(decided.events.is_empty());
 }
 
 #[test]

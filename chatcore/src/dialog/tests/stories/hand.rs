@@ -64,6 +64,7 @@ fn a_former_owner_is_rejected() {
     let held = DeskCommand::Held {
         grant: GrantId(2),
         dialog: d,
+        customer: anna(),
         epoch: old.next(),
     };
     assert_eq!(world.told(), [freed(d, 1), (desk("main"), held)]);
@@ -87,6 +88,7 @@ fn a_grant_sent_again_is_held_again_and_changes_nothing() {
     let held = DeskCommand::Held {
         grant: GrantId(1),
         dialog: d,
+        customer: anna(),
         epoch,
     };
     assert_eq!(world.told(), [(desk("main"), held)]);
@@ -307,6 +309,7 @@ fn an_operator_begins_a_dialog_once_for_each_grant() {
     let held = DeskCommand::Held {
         grant: GrantId(9),
         dialog: d,
+        customer: anna(),
         epoch: world.epoch(d),
     };
     assert_eq!(world.told(), [(desk("main"), held.clone())]);

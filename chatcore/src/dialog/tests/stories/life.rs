@@ -63,6 +63,7 @@ fn a_dialog_goes_from_the_first_word_to_the_rating() {
     let held = DeskCommand::Held {
         grant: GrantId(7),
         dialog: d,
+        customer: anna(),
         epoch: OwnerEpoch(3),
     };
     assert_eq!(world.told(), [(desk("main"), held)]);
