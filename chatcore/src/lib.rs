@@ -2,6 +2,7 @@
 
 pub mod bot;
 pub mod channel;
+pub mod chat;
 pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;

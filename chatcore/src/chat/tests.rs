@@ -1,0 +1,151 @@
+//! The chat on in-process ports, without an engine: what is saved is saved by hand.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::{
+    clock::{Clock, Timestamp},
+    content::Content,
+    dialog::{CustomerCommand, Open},
+    identity::{Assurance, Identity},
+    ids::{ChannelId, CustomerId, DeviceId, Fence, Partition, StaffId},
+    memory,
+    routing::{SessionEvent, StreamState},
+    store::Rebuild,
+};
+
+/// A wall clock that follows tokio's, so that tests may pause it.
+#[derive(Debug)]
+struct TokioClock(tokio::time::Instant);
+
+impl Clock for TokioClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(1_000_000).plus(self.0.elapsed())
+    }
+}
+
+fn chat() -> Chat {
+    let clock = Arc::new(TokioClock(tokio::time::Instant::now()));
+    Chat::builder(memory::ports(4, clock)).build().unwrap()
+}
+
+fn anna() -> Who {
+    Who::Customer(CustomerId::try_new("anna").unwrap())
+}
+
+fn olga() -> Who {
+    Who::Staff {
+        id: StaffId::try_new("olga").unwrap(),
+        desk: DeskId::try_new("main").unwrap(),
+        supervisor: false,
+    }
+}
+
+fn connect(who: Who, expires_in: Duration) -> Connect {
+    Connect {
+        identity: Identity {
+            who,
+            name: "Name".to_owned(),
+            assurance: Assurance::Authenticated,
+            expires_at: Timestamp(1_000_000).plus(expires_in),
+        },
+        device: DeviceId::try_new("d1").unwrap(),
+        resume: BTreeMap::new(),
+        trace: None,
+    }
+}
+
+fn open() -> Command<Content> {
+    Command::Customer(CustomerCommand::Open(Open {
+        channel: ChannelId::try_new("web").unwrap(),
+        topic: None,
+        settings: Default::default(),
+    }))
+}
+
+/// Marks the empty store as whole, as an engine does that finds an empty journal.
+async fn build_store(chat: &Chat) {
+    let partitions = &chat.ports().partitions;
+    for partition in (0..4).map(Partition) {
+        let fence = partitions.take(partition, Fence(0)).await.unwrap().fence;
+        let done = partitions.rebuild(partition, fence, Rebuild::Done);
+        done.await.unwrap();
+    }
+}
+
+async fn while_running<T>(chat: &Chat, doing: impl Future<Output = T>) -> T {
+    build_store(chat).await;
+    let shutdown = CancellationToken::new();
+    tokio::select! {
+        done = doing => done,
+        ended = chat.run(shutdown) => panic!("ended: {ended:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_is_told_as_durable() {
+    let chat = chat();
+    while_running(&chat, async {
+        let who = anna();
+        let (sender, mut events) = chat
+            .connect(connect(who, Duration::from_secs(3600)))
+            .unwrap()
+            .split();
+        let target = Target::Customer(CustomerId::try_new("anna").unwrap());
+        sender.send(target.clone(), 1, open()).await.unwrap();
+        loop {
+            match events.next().await.unwrap() {
+                SessionEvent::Durable { target: told, n } => {
+                    assert_eq!((told, n), (target, 1));
+                    break;
+                }
+                SessionEvent::Reset { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_starts_with_the_board() {
+    let chat = chat();
+    while_running(&chat, async {
+        let mut session = chat
+            .connect(connect(olga(), Duration::from_secs(3600)))
+            .unwrap();
+        match session.next().await.unwrap() {
+            SessionEvent::Reset { state, .. } => assert!(matches!(state, StreamState::Board(_))),
+            other => panic!("{other:?}"),
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_warned_and_ends_with_its_token() {
+    let chat = chat();
+    while_running(&chat, async {
+        let (sender, mut events) = chat
+            .connect(connect(anna(), Duration::from_secs(3600)))
+            .unwrap()
+            .split();
+        let mut warned = false;
+        loop {
+            match events.next().await.unwrap() {
+                SessionEvent::Expiring { .. } => warned = true,
+                SessionEvent::Closed { code } => {
+                    assert_eq!(code, CloseCode::Expired);
+                    break;
+                }
+                _ => {}
+            }
+        }
+        assert!(warned);
+        assert!(events.next().await.is_none());
+        let target = Target::Customer(CustomerId::try_new("anna").unwrap());
+        let refused = sender.send(target, 1, open()).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Closed);
+    })
+    .await;
+}

@@ -1,0 +1,296 @@
+//! The node's hub: what all sessions of a node share on the way back.
+//!
+//! One task reads the node's inbox and works on the store ([`Hub::run`]). Sessions join locally,
+//! under one short lock, *before* the store is asked to follow: from then on what arrives at the
+//! node reaches them, and what was saved before the store follows is in the page that it answers.
+
+mod checks;
+mod fan_out;
+mod lease;
+mod presence;
+mod run;
+mod work;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+
+pub(crate) use presence::Operators;
+
+use super::{job::Work, mailbox::Mailbox, session::CloseCode, view::Board};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    identity::{BodySealer, Who},
+    ids::{CustomerId, DeskId, DialogId, Node, Participant, Seq, SessionId, StreamId},
+    ports::Ports,
+    record::Position,
+};
+
+/// How a node takes part.
+#[derive(Debug, Clone)]
+pub struct HubConfig {
+    /// How long the node's lease lasts; it is renewed three times as often.
+    pub lease_ttl: Duration,
+    /// How often the heads of all followed streams are compared; a little jitter is added.
+    pub head_check_interval: Duration,
+    /// Most sessions.
+    pub sessions_max: usize,
+    /// Pieces of work under way in the store.
+    pub work_max: usize,
+    /// Events of one page.
+    pub page_max: usize,
+    /// How long one call of a port may take.
+    pub call_timeout: Duration,
+    /// How long a session may be behind without reading.
+    pub behind_for_max: Duration,
+}
+
+impl Default for HubConfig {
+    fn default() -> Self {
+        Self {
+            lease_ttl: Duration::from_secs(15),
+            head_check_interval: Duration::from_secs(20),
+            sessions_max: 100_000,
+            work_max: 64,
+            page_max: 200,
+            call_timeout: Duration::from_secs(5),
+            behind_for_max: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Figures of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HubStats {
+    /// Sessions now.
+    pub sessions: u64,
+    /// Streams followed now.
+    pub streams: u64,
+    /// Histories that differed from the store's, ever. Each is an alarm.
+    pub mismatches: u64,
+    /// Frames that could not be opened, and were read later.
+    pub unopened: u64,
+    /// Times that all routes were written again.
+    pub rewrites: u64,
+    /// Sessions closed because they read too slowly.
+    pub closed_slow: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) mismatches: AtomicU64,
+    unopened: AtomicU64,
+    rewrites: AtomicU64,
+    closed_slow: AtomicU64,
+}
+
+/// The hub of one node.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    pub(crate) ports: Ports,
+    pub(crate) sealer: Arc<dyn BodySealer>,
+    pub(crate) node: Node,
+    pub(crate) config: HubConfig,
+    pub(crate) counters: Counters,
+    state: Mutex<State>,
+    wake: Notify,
+    next_session: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sessions: HashMap<SessionId, Entry>,
+    streams: HashMap<StreamId, Joined>,
+    work: HashMap<StreamId, StreamWork>,
+    /// Streams with work that waits and none under way.
+    ready: VecDeque<StreamId>,
+    /// Sessions that wait for a partition to catch up.
+    awaiting: BTreeSet<(StreamId, SessionId)>,
+    boards: HashMap<DeskId, (Position, Arc<Board>)>,
+    typing: VecDeque<(DialogId, Participant)>,
+    operators: Operators,
+    draining: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    mailbox: Arc<Mailbox>,
+    who: Who,
+}
+
+/// A stream with local followers.
+#[derive(Debug, Default)]
+struct Joined {
+    sessions: BTreeMap<SessionId, Arc<Mailbox>>,
+    customer: Option<CustomerId>,
+    /// The highest event that came by.
+    seen: Seq,
+}
+
+#[derive(Debug, Default)]
+struct StreamWork {
+    running: bool,
+    waiting: VecDeque<Work>,
+}
+
+/// Typing that waits to be sent; more is dropped.
+const TYPING_MAX: usize = 64;
+
+impl Hub {
+    pub(crate) fn new(
+        ports: Ports,
+        sealer: Arc<dyn BodySealer>,
+        node: Node,
+        config: HubConfig,
+    ) -> Self {
+        Self {
+            ports,
+            sealer,
+            node,
+            config,
+            counters: Counters::default(),
+            state: Mutex::default(),
+            wake: Notify::new(),
+            next_session: AtomicU64::new(1),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a session in.
+    pub(crate) fn register(&self, who: &Who, mailbox: &Arc<Mailbox>) -> Result<SessionId> {
+        let mut state = self.state();
+        if state.draining {
+            return Err(Error::new(ErrorKind::Closed, "open a session"));
+        }
+        if state.sessions.len() >= self.config.sessions_max {
+            return Err(Error::new(ErrorKind::Overloaded, "open a session")
+                .with_context("sessions", state.sessions.len()));
+        }
+        let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
+        state.operators.came(who);
+        let entry = Entry {
+            mailbox: Arc::clone(mailbox),
+            who: who.clone(),
+        };
+        state.sessions.insert(id, entry);
+        drop(state);
+        self.wake.notify_one();
+        Ok(id)
+    }
+
+    /// Lets a session go: it leaves all its streams.
+    pub(crate) fn unregister(&self, session: SessionId, streams: impl Iterator<Item = StreamId>) {
+        for stream in streams {
+            self.leave(&stream, session);
+        }
+        let mut state = self.state();
+        if let Some(entry) = state.sessions.remove(&session) {
+            state.operators.went(&entry.who);
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Joins a stream: from now on what arrives for it reaches the mailbox.
+    pub(crate) fn join(&self, stream: &StreamId, session: SessionId, mailbox: &Arc<Mailbox>) {
+        let mut state = self.state();
+        let joined = state.streams.entry(stream.clone()).or_default();
+        joined.sessions.insert(session, Arc::clone(mailbox));
+    }
+
+    /// Leaves a stream; the last one's leave removes the route.
+    pub(crate) fn leave(&self, stream: &StreamId, session: SessionId) {
+        let mut state = self.state();
+        state.awaiting.remove(&(stream.clone(), session));
+        let Some(joined) = state.streams.get_mut(stream) else {
+            return;
+        };
+        joined.sessions.remove(&session);
+        if joined.sessions.is_empty() {
+            state.streams.remove(stream);
+            state.enqueue(stream, Work::Unfollow);
+            drop(state);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Asks for work on a stream. Each session has at most one request under way per stream.
+    pub(crate) fn ask(&self, stream: &StreamId, work: Work) {
+        self.state().enqueue(stream, work);
+        self.wake.notify_one();
+    }
+
+    /// Asks to be told the head once the stream's partition has caught up.
+    pub(crate) fn await_head(&self, stream: &StreamId, session: SessionId) {
+        self.state().awaiting.insert((stream.clone(), session));
+        self.wake.notify_one();
+    }
+
+    /// Tells everybody in a dialog that somebody types; dropped when too many wait.
+    pub(crate) fn typing(&self, dialog: DialogId, participant: Participant) {
+        let mut state = self.state();
+        if state.typing.len() < TYPING_MAX {
+            state.typing.push_back((dialog, participant));
+            drop(state);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Ends the sessions that `ends` names.
+    pub(crate) fn close_where(&self, code: CloseCode, ends: impl Fn(&Who) -> bool) -> usize {
+        let state = self.state();
+        let ending: Vec<_> = state
+            .sessions
+            .values()
+            .filter(|entry| ends(&entry.who))
+            .map(|entry| Arc::clone(&entry.mailbox))
+            .collect();
+        drop(state);
+        for mailbox in &ending {
+            mailbox.close(code);
+        }
+        ending.len()
+    }
+
+    /// Figures of this node.
+    pub(crate) fn stats(&self) -> HubStats {
+        let state = self.state();
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        HubStats {
+            sessions: count(state.sessions.len()),
+            streams: count(state.streams.len()),
+            mismatches: self.counters.mismatches.load(Ordering::Relaxed),
+            unopened: self.counters.unopened.load(Ordering::Relaxed),
+            rewrites: self.counters.rewrites.load(Ordering::Relaxed),
+            closed_slow: self.counters.closed_slow.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl State {
+    fn enqueue(&mut self, stream: &StreamId, work: Work) {
+        let queue = self.work.entry(stream.clone()).or_default();
+        let doubled = work.session().is_none()
+            && queue
+                .waiting
+                .iter()
+                .any(|w| std::mem::discriminant(w) == std::mem::discriminant(&work));
+        if doubled {
+            return;
+        }
+        queue.waiting.push_back(work);
+        if !queue.running && queue.waiting.len() == 1 {
+            self.ready.push_back(stream.clone());
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Which operators are here: `Came` with the first session on this node, `Lost` with the last.
+//!
+//! The wish is kept, not the changes: whatever happened meanwhile, what is journaled next is how
+//! it is now. One append at a time, so that they are journaled in order.
+
+use std::collections::BTreeMap;
+
+use super::Hub;
+use crate::{
+    content::Sealed,
+    error::Result,
+    identity::Who,
+    ids::{DeskId, Participant, StaffId, Target, TenantId},
+    journal::Log,
+    queue::{DeskCommand, NodeName},
+    record::{Command, CommandId, CommandRecord, encode},
+};
+
+/// The operators of this node.
+#[derive(Debug, Default)]
+pub(crate) struct Operators {
+    here: BTreeMap<(DeskId, StaffId), Here>,
+}
+
+#[derive(Debug, Default)]
+struct Here {
+    sessions: usize,
+    /// Whether `Came` was journaled last; none when that is not known.
+    told: Option<bool>,
+}
+
+impl Operators {
+    pub(super) fn came(&mut self, who: &Who) {
+        if let Who::Staff { id, desk, .. } = who {
+            let here = self.here.entry((desk.clone(), id.clone())).or_insert(Here {
+                sessions: 0,
+                told: Some(false),
+            });
+            here.sessions += 1;
+        }
+    }
+
+    pub(super) fn went(&mut self, who: &Who) {
+        if let Who::Staff { id, desk, .. } = who
+            && let Some(here) = self.here.get_mut(&(desk.clone(), id.clone()))
+        {
+            here.sessions = here.sessions.saturating_sub(1);
+        }
+    }
+
+    /// The node leaves: nobody is here any more.
+    pub(super) fn all_went(&mut self) {
+        for here in self.here.values_mut() {
+            here.sessions = 0;
+        }
+    }
+
+    /// Others may have declared this node lost: tell all again.
+    pub(super) fn forget_told(&mut self) {
+        for here in self.here.values_mut() {
+            here.told = None;
+        }
+    }
+
+    /// Who must be told next, and whether they are here.
+    fn next(&self) -> Option<(DeskId, StaffId, bool)> {
+        self.here
+            .iter()
+            .find(|(_, here)| here.told != Some(here.sessions > 0))
+            .map(|((desk, id), here)| (desk.clone(), id.clone(), here.sessions > 0))
+    }
+
+    fn told(&mut self, desk: DeskId, id: StaffId, came: bool) {
+        let key = (desk, id);
+        if let Some(here) = self.here.get_mut(&key) {
+            here.told = Some(came);
+            if here.sessions == 0 && !came {
+                self.here.remove(&key);
+            }
+        }
+    }
+}
+
+impl Hub {
+    /// Whether presence must be journaled.
+    pub(super) fn has_presence_to_tell(&self) -> bool {
+        self.state().operators.next().is_some()
+    }
+
+    /// Journals what there is to tell; stops at the first that fails.
+    pub(super) async fn tell_presence(&self) -> Result<()> {
+        loop {
+            let next = self.state().operators.next();
+            let Some((desk, id, came)) = next else {
+                return Ok(());
+            };
+            let node = NodeName::from(&self.node);
+            let operator = id.clone();
+            let command = if came {
+                DeskCommand::Came { operator, node }
+            } else {
+                DeskCommand::Lost { operator, node }
+            };
+            self.append_internal(Target::Desk(desk.clone()), Command::Desk(command))
+                .await?;
+            self.state().operators.told(desk, id, came);
+        }
+    }
+
+    /// Appends a command of chatcore itself and waits until it is durable.
+    ///
+    /// # Errors
+    /// As `Journal`.
+    pub(crate) async fn append_internal(
+        &self,
+        target: Target,
+        command: Command<Sealed>,
+    ) -> Result<()> {
+        let record = CommandRecord {
+            tenant: TenantId::single(),
+            trace: None,
+            author: Participant::System,
+            supervisor: false,
+            id: CommandId::Internal,
+            reply_to: None,
+            digest: 0,
+            settled: 0,
+            body: encode(&command)?,
+            target,
+        };
+        let journal = &self.ports.journal;
+        let partition = record.target.partition(journal.partitions());
+        journal.ready(Log::Commands, partition).await?;
+        match journal.try_append(Log::Commands, partition, encode(&record)?) {
+            Ok(pending) => pending.await.map(drop),
+            Err(refused) => Err(refused.error),
+        }
+    }
+}

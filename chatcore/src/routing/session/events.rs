@@ -1,0 +1,227 @@
+//! The half of a session that is told.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    SessionEvent, Shared,
+    streams::{Streams, audience},
+    window::Told,
+};
+use crate::{
+    clock::Timestamp,
+    ids::{DialogId, StreamId},
+    record::{Access, CursorMove, Position},
+    routing::{
+        job::{Answer, Answered},
+        mailbox::{Item, Kept, Taken},
+    },
+};
+
+/// Longest sleep: the wall clock may be set meanwhile.
+const SLEEP_MAX: Duration = Duration::from_secs(30);
+
+/// What a session is told, pulled one by one. Dropping it ends the session.
+#[derive(Debug)]
+pub struct SessionEvents {
+    shared: Arc<Shared>,
+    streams: Streams,
+    ready: VecDeque<SessionEvent>,
+    /// The end of the token that was warned of.
+    warned: Option<Timestamp>,
+    closed: bool,
+}
+
+impl SessionEvents {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        resume: impl IntoIterator<Item = (StreamId, Position)>,
+    ) -> Self {
+        let mut streams = Streams::new(Arc::clone(&shared));
+        let mut ready = VecDeque::new();
+        streams.begin(resume, &mut ready);
+        Self {
+            shared,
+            streams,
+            ready,
+            warned: None,
+            closed: false,
+        }
+    }
+
+    /// What is told next; waits for it. None after [`SessionEvent::Closed`].
+    ///
+    /// # Cancellation
+    /// May be dropped at any await; nothing is lost.
+    pub async fn next(&mut self) -> Option<SessionEvent> {
+        loop {
+            if self.closed {
+                return None;
+            }
+            if let Some(event) = self.take() {
+                return Some(event);
+            }
+            let until = self.next_time();
+            tokio::select! {
+                () = self.shared.mailbox.changed() => {}
+                () = self.shared.window.settle_oldest() => {}
+                () = tokio::time::sleep_until(until) => {}
+            }
+        }
+    }
+
+    /// What can be told without waiting.
+    fn take(&mut self) -> Option<SessionEvent> {
+        loop {
+            // Judged again before each event: after the end nothing more is handed out.
+            self.shared.check_expiry();
+            if let Some(code) = self.shared.mailbox.closed() {
+                self.closed = true;
+                self.ready.clear();
+                return Some(SessionEvent::Closed { code });
+            }
+            if let Some(warning) = self.warning() {
+                return Some(warning);
+            }
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            if let Some(told) = self.shared.window.told() {
+                return Some(match told {
+                    Told::Durable { target, n } => SessionEvent::Durable { target, n },
+                    Told::Refused { target, n, error } => {
+                        SessionEvent::Refused { target, n, error }
+                    }
+                });
+            }
+            self.shared
+                .write_cursors(self.shared.edge.config.cursor_interval);
+            let taken = self.shared.mailbox.take()?;
+            self.handle(taken);
+        }
+    }
+
+    fn warning(&mut self) -> Option<SessionEvent> {
+        let at = self.shared.identity().expires_at;
+        let left = at.since(self.shared.hub.ports.clock.now());
+        if left > self.shared.edge.config.expiry_warning || self.warned == Some(at) {
+            return None;
+        }
+        self.warned = Some(at);
+        Some(SessionEvent::Expiring { at })
+    }
+
+    /// When to look again although nothing arrives.
+    fn next_time(&self) -> Instant {
+        let config = &self.shared.edge.config;
+        let left = self
+            .shared
+            .identity()
+            .expires_at
+            .since(self.shared.hub.ports.clock.now());
+        let wait = match left.checked_sub(config.expiry_warning) {
+            Some(wait) if !wait.is_zero() => wait,
+            _ => left,
+        };
+        let wait = wait.clamp(Duration::from_millis(1), SLEEP_MAX);
+        let until = Instant::now() + wait;
+        let cursor = self.shared.account().next_cursor_at(config.cursor_interval);
+        cursor.map_or(until, |at| at.min(until))
+    }
+
+    fn handle(&mut self, taken: Taken) {
+        let ready = &mut self.ready;
+        match taken {
+            Taken::Kept(Kept::Answer(answer)) => {
+                let Answer {
+                    stream,
+                    ticket,
+                    what,
+                } = *answer;
+                if ticket.is_none_or(|ticket| self.streams.is_current(&stream, ticket)) {
+                    self.answered(stream, what);
+                }
+            }
+            Taken::Kept(Kept::Reply { target, n, reply }) => {
+                ready.push_back(SessionEvent::Reply { target, n, reply });
+            }
+            Taken::Kept(Kept::Follow(stream, after)) => {
+                self.streams.follow_on_request(stream, after, ready);
+            }
+            Taken::Kept(Kept::Unfollow(stream)) => self.streams.unfollow(&stream, ready),
+            Taken::Kept(Kept::Rights) => self.streams.rights_changed(ready),
+            Taken::Behind => self.streams.overflowed(ready),
+            Taken::Item(Item::Frame(stream, frame)) => self.streams.frame(&stream, &frame, ready),
+            Taken::Item(Item::Head(stream, head)) => self.streams.head(&stream, head, ready),
+            Taken::Item(Item::Cursors(dialog, cursors)) => self.cursors(dialog, cursors),
+            Taken::Item(Item::Typing(dialog, participant)) => {
+                let me = self.shared.identity();
+                let access = self.access(dialog);
+                let shown = access.is_some_and(|a| audience(&me.who, &participant, &a));
+                if shown && participant != me.participant() {
+                    self.ready.push_back(SessionEvent::Typing {
+                        dialog,
+                        participant,
+                    });
+                }
+            }
+            // Seen at the next turn.
+            Taken::Closed => {}
+        }
+    }
+
+    fn answered(&mut self, stream: StreamId, what: Answered) {
+        let ready = &mut self.ready;
+        match what {
+            Answered::Followed(followed) => {
+                let cursors = followed.cursors.clone();
+                self.streams.followed(&stream, followed, ready);
+                if let StreamId::Dialog(dialog) = stream {
+                    self.cursors(dialog, cursors);
+                }
+            }
+            Answered::Read(page) => self.streams.read(&stream, &page, ready),
+            Answered::HeadSettled(head) => self.streams.head_settled(&stream, head, ready),
+            Answered::Trouble(kind, retry_after) => {
+                ready.push_back(SessionEvent::Waiting {
+                    stream,
+                    kind,
+                    retry_after,
+                });
+            }
+            Answered::Failed => self.shared.mailbox.close(super::CloseCode::Internal),
+        }
+    }
+
+    fn access(&self, dialog: DialogId) -> Option<Access> {
+        self.shared.account().dialog(dialog).cloned()
+    }
+
+    /// Shows cursors to those who may know of their owners.
+    fn cursors(&mut self, dialog: DialogId, cursors: Vec<CursorMove>) {
+        let Some(access) = self.access(dialog) else {
+            return;
+        };
+        let who = &self.shared.identity().who;
+        let cursors: Vec<_> = cursors
+            .into_iter()
+            .filter(|cursor| audience(who, &cursor.participant, &access))
+            .collect();
+        if !cursors.is_empty() {
+            self.ready
+                .push_back(SessionEvent::Cursors { dialog, cursors });
+        }
+    }
+}
+
+impl Drop for SessionEvents {
+    fn drop(&mut self) {
+        self.shared.write_cursors(Duration::ZERO);
+        self.shared.mailbox.close(super::CloseCode::Done);
+        let streams = self.streams.names();
+        self.shared
+            .hub
+            .unregister(self.shared.id, streams.into_iter());
+    }
+}

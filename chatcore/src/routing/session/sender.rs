@@ -1,0 +1,449 @@
+//! The half of a session that speaks.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{sync::Mutex as AsyncMutex, time::Instant};
+
+use super::{
+    CloseCode, Connect, SessionConfig,
+    account::{Account, Bucket, DueCursor},
+    window::{InFlight, Window},
+};
+use crate::{
+    content::{Content, Sealed},
+    dialog::CustomerCommand,
+    error::{Error, ErrorKind, Result},
+    identity::{Identity, Redactor, Who},
+    ids::{DeviceId, DialogId, Node, Seq, SessionId, StreamId, Target, TenantId},
+    journal::{Log, Pending},
+    record::{Access, Command, CommandId, CommandRecord, Position, ReplyTo, TraceContext, encode},
+    routing::{
+        access::{Sight, owns, sight},
+        admission::{self, Need, Rules},
+        hub::Hub,
+        mailbox::{Kept, Mailbox},
+        opened::customer_of,
+        text,
+    },
+};
+
+/// What all sessions of a node share at the edge.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    pub(crate) rules: Rules,
+    pub(crate) redactor: Arc<dyn Redactor>,
+    pub(crate) config: SessionConfig,
+}
+
+/// What both halves of a session share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(super) hub: Arc<Hub>,
+    pub(super) edge: Arc<Edge>,
+    pub(super) id: SessionId,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) window: Window,
+    device: DeviceId,
+    trace: Option<TraceContext>,
+    identity: Mutex<Arc<Identity>>,
+    account: Mutex<Account>,
+    /// Held from the first check of a command to its append: what is sent first is appended
+    /// first.
+    order: AsyncMutex<Bucket>,
+}
+
+/// Speaks for a session. Cheap to clone; all clones are the same session.
+#[derive(Debug, Clone)]
+pub struct SessionSender(Arc<Shared>);
+
+impl Shared {
+    pub(crate) fn new(
+        hub: Arc<Hub>,
+        edge: Arc<Edge>,
+        (id, mailbox): (SessionId, Arc<Mailbox>),
+        connect: &Connect,
+    ) -> Self {
+        let config = &edge.config;
+        let bucket = Bucket::new(config.command_burst, config.commands_per_second);
+        Self {
+            hub,
+            id,
+            mailbox,
+            window: Window::default(),
+            device: connect.device.clone(),
+            trace: connect.trace.clone(),
+            identity: Mutex::new(Arc::new(connect.identity.clone())),
+            account: Mutex::default(),
+            order: AsyncMutex::new(bucket),
+            edge,
+        }
+    }
+
+    pub(super) fn identity(&self) -> Arc<Identity> {
+        let identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&identity)
+    }
+
+    pub(super) fn account(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the token still holds; ends the session if it does not.
+    pub(super) fn check_expiry(&self) {
+        if self.hub.ports.clock.now() >= self.identity().expires_at {
+            self.mailbox.close(CloseCode::Expired);
+        }
+    }
+
+    /// Who speaks, if the session goes on.
+    fn live_identity(&self) -> Result<Arc<Identity>> {
+        self.check_expiry();
+        match self.mailbox.closed() {
+            None => Ok(self.identity()),
+            Some(code) => Err(Error::new(ErrorKind::Closed, "speak for a session")
+                .with_context("code", code.number())),
+        }
+    }
+
+    async fn check_sight(&self, who: &Who, target: &Target, need: Need) -> Result<()> {
+        let Need::Sight(dialog, least) = need else {
+            return Ok(());
+        };
+        let known = self.account().dialog(dialog).cloned();
+        let access = match known {
+            Some(access) => Some(access),
+            None => self.hub.access_of(dialog).await?,
+        };
+        let may = access.is_some_and(|access| {
+            let whose = customer_of(&access).cloned().map(Target::Customer);
+            whose.as_ref() == Some(target) && sight(who, &access) >= least
+        });
+        if may {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Forbidden, "take a command")
+            .with_context("reason", "no right to this dialog")
+            .with_context("dialog", dialog))
+    }
+
+    /// Cleans, redacts and seals what is written.
+    fn seal(&self, target: &Target, command: Command<Content>) -> Result<Command<Sealed>> {
+        match (command, target) {
+            (Command::Customer(command), Target::Customer(customer)) => {
+                let sealed = command.try_map_bodies(|content| {
+                    let content = self.edge.redactor.redact(text::clean(content)?);
+                    self.hub.sealer.seal(customer, &content)
+                })?;
+                Ok(Command::Customer(sealed))
+            }
+            (Command::Desk(command), _) => Ok(Command::Desk(command)),
+            _ => Err(Error::new(ErrorKind::Invalid, "take a command")),
+        }
+    }
+
+    /// Waits for room in the window.
+    async fn wait_for_window(&self, deadline: Instant) -> Result<()> {
+        while self.window.under_way() >= self.edge.config.window.max(1) {
+            let settled = self.window.settle_oldest();
+            let in_time = tokio::time::timeout_at(deadline, settled).await.is_ok();
+            self.mailbox.poke();
+            if !in_time {
+                return Err(Error::new(ErrorKind::Overloaded, "take a command")
+                    .with_context("reason", "the journal takes too long"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends in the order of calls; waits for room until the deadline.
+    async fn append(&self, target: &Target, bytes: Bytes, deadline: Instant) -> Result<Pending> {
+        let journal = &self.hub.ports.journal;
+        let partition = target.partition(journal.partitions());
+        let mut bytes = bytes;
+        loop {
+            self.live_identity()?;
+            match journal.try_append(Log::Commands, partition, bytes) {
+                Ok(pending) => return Ok(pending),
+                Err(refused) if refused.error.kind() != ErrorKind::Overloaded => {
+                    return Err(refused.error);
+                }
+                Err(refused) => {
+                    bytes = refused.bytes;
+                    let ready = journal.ready(Log::Commands, partition);
+                    match tokio::time::timeout_at(deadline, ready).await {
+                        Ok(ready) => ready?,
+                        Err(_) => return Err(refused.error),
+                    }
+                }
+            }
+        }
+    }
+
+    fn record(
+        &self,
+        identity: &Identity,
+        target: Target,
+        id: CommandId,
+        (digest, body): (u64, Bytes),
+    ) -> CommandRecord {
+        let counted = matches!(id, CommandId::Client { .. });
+        CommandRecord {
+            tenant: TenantId::single(),
+            trace: self.trace.clone(),
+            author: identity.participant(),
+            supervisor: identity.is_supervisor(),
+            id,
+            reply_to: counted.then(|| ReplyTo {
+                node: self.hub.node.clone(),
+                session: self.id,
+            }),
+            digest,
+            settled: if counted {
+                self.account().settled(&target)
+            } else {
+                0
+            },
+            body,
+            target,
+        }
+    }
+
+    /// Writes down the cursors that are due. What the journal does not take now is tried again.
+    pub(super) fn write_cursors(&self, interval: Duration) {
+        let due = self.account().due_cursors(interval);
+        for cursor in due {
+            let written = match self.write_cursor(cursor) {
+                Ok(()) => true,
+                Err(error) => {
+                    tracing::debug!(%error, "a cursor was not written down yet");
+                    false
+                }
+            };
+            self.account().cursor_tried(cursor, written);
+        }
+    }
+
+    fn write_cursor(&self, cursor: DueCursor) -> Result<()> {
+        let access = self.account().dialog(cursor.dialog).cloned();
+        let customer = access.as_ref().and_then(customer_of).cloned();
+        let customer = customer.ok_or_else(|| Error::new(ErrorKind::NotFound, "move a cursor"))?;
+        let command: Command<Sealed> = Command::Customer(CustomerCommand::Cursor {
+            dialog: cursor.dialog,
+            delivered: cursor.delivered,
+            read: cursor.read,
+        });
+        let target = Target::Customer(customer);
+        let journal = &self.hub.ports.journal;
+        let partition = target.partition(journal.partitions());
+        let body = (0, encode(&command)?);
+        let record = self.record(&self.identity(), target, CommandId::Internal, body);
+        match journal.try_append(Log::Commands, partition, encode(&record)?) {
+            // Nobody waits for it: what is lost is told again with the next one.
+            Ok(pending) => drop(pending),
+            Err(refused) => return Err(refused.error),
+        }
+        Ok(())
+    }
+}
+
+impl SessionSender {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    /// The session's number on this node.
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        self.0.id
+    }
+
+    /// The node that holds the session.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.0.hub.node
+    }
+
+    /// Who the session speaks for.
+    #[must_use]
+    pub fn identity(&self) -> Arc<Identity> {
+        self.0.identity()
+    }
+
+    /// Most commands that are not yet durable; past it [`send`](Self::send) waits.
+    #[must_use]
+    pub fn window(&self) -> usize {
+        self.0.edge.config.window
+    }
+
+    /// Sends a command, the `n`-th of this author and device to this target.
+    ///
+    /// Commands are appended in the order of the calls. The call waits while the window of
+    /// commands that are not yet durable is full, and while the journal has no room. That it
+    /// returned means that the command was taken, not that it is durable: this is told by
+    /// [`SessionEvent::Durable`](super::SessionEvent), and what became of it by
+    /// [`SessionEvent::Reply`](super::SessionEvent).
+    ///
+    /// # Errors
+    /// Nothing was appended and the number is free again. `Forbidden`: this person may not.
+    /// `Invalid`: the command breaks a rule. `Overloaded`: too much at a time, with when to come
+    /// back. `Closed`: the session has ended. `Unavailable`, `Storage`: of journal or store.
+    ///
+    /// # Cancellation
+    /// Dropped before it returns, the command is not appended.
+    pub async fn send(&self, target: Target, n: u64, command: Command<Content>) -> Result<()> {
+        let shared = &self.0;
+        let mut order = shared.order.lock().await;
+        let identity = shared.live_identity()?;
+        if n == 0 {
+            return Err(Error::new(ErrorKind::Invalid, "take a command")
+                .with_context("reason", "commands are counted from 1"));
+        }
+        order.take()?;
+        let digest = digest(&command)?;
+        let mut command = command;
+        let need = admission::judge(&identity.who, &target, &mut command, &shared.edge.rules)?;
+        shared.check_sight(&identity.who, &target, need).await?;
+        let sealed = shared.seal(&target, command)?;
+        let deadline = Instant::now() + shared.edge.config.append_timeout;
+        shared.wait_for_window(deadline).await?;
+        let device = shared.device.clone();
+        let id = CommandId::Client { device, n };
+        let body = (digest, encode(&sealed)?);
+        let record = shared.record(&identity, target.clone(), id, body);
+        let pending = shared.append(&target, encode(&record)?, deadline).await?;
+        shared.window.push(InFlight { target, n, pending });
+        Ok(())
+    }
+
+    /// All outcomes of commands to this target up to `n` have arrived. Told with the next
+    /// command; they are forgotten then.
+    pub fn acknowledge(&self, target: Target, n: u64) {
+        self.0.account().settle(target, n);
+    }
+
+    /// The client has received a dialog up to `delivered` and its person has read it up to
+    /// `read`. Coalesced; the highest wins.
+    ///
+    /// # Errors
+    /// `Forbidden` for a dialog that the session does not follow, or whose reader is not the
+    /// customer or the owner; `Closed`.
+    pub fn cursor(&self, dialog: DialogId, delivered: Seq, read: Seq) -> Result<()> {
+        self.takes_part(dialog, "move a cursor")?;
+        self.0.account().move_cursor(dialog, delivered, read);
+        self.0.write_cursors(self.0.edge.config.cursor_interval);
+        self.0.mailbox.poke();
+        Ok(())
+    }
+
+    /// The session's person types. Sent at most once an interval, and the first to be dropped.
+    ///
+    /// # Errors
+    /// As [`cursor`](Self::cursor).
+    pub fn typing(&self, dialog: DialogId) -> Result<()> {
+        let identity = self.takes_part(dialog, "tell of typing")?;
+        let interval = self.0.edge.config.typing_interval;
+        if self.0.account().may_type(dialog, interval) {
+            self.0.hub.typing(dialog, identity.participant());
+        }
+        Ok(())
+    }
+
+    fn takes_part(&self, dialog: DialogId, operation: &'static str) -> Result<Arc<Identity>> {
+        let identity = self.0.live_identity()?;
+        let access: Option<Access> = self.0.account().dialog(dialog).cloned();
+        let takes_part = access.is_some_and(|access| match &identity.who {
+            Who::Customer(_) => sight(&identity.who, &access) == Sight::Full,
+            Who::Staff { .. } => owns(&identity.who, &access),
+        });
+        if takes_part {
+            return Ok(identity);
+        }
+        Err(Error::new(ErrorKind::Forbidden, operation).with_context("dialog", dialog))
+    }
+
+    /// Follows a stream from `after` on, or anew. Told as [`Reset`](super::SessionEvent::Reset),
+    /// [`Range`](super::SessionEvent::Range) or [`Left`](super::SessionEvent::Left).
+    ///
+    /// # Errors
+    /// `Closed`; the session is closed as too slow when it asks for much and reads nothing.
+    pub fn follow(&self, stream: StreamId, after: Option<Position>) -> Result<()> {
+        self.0.live_identity()?;
+        self.keep(Kept::Follow(stream, after), "follow a stream")
+    }
+
+    /// Nothing more of a stream.
+    ///
+    /// # Errors
+    /// As [`follow`](Self::follow).
+    pub fn unfollow(&self, stream: StreamId) -> Result<()> {
+        self.0.live_identity()?;
+        self.keep(Kept::Unfollow(stream), "leave a stream")
+    }
+
+    /// A new token of the same person: the session goes on until it ends, with its rights.
+    ///
+    /// # Errors
+    /// `Forbidden` for somebody else, another desk, or a token that has expired; `Closed`.
+    pub fn refresh(&self, identity: Identity) -> Result<()> {
+        let current = self.0.live_identity()?;
+        let same = match (&current.who, &identity.who) {
+            (Who::Customer(old), Who::Customer(new)) => old == new,
+            (
+                Who::Staff { id, desk, .. },
+                Who::Staff {
+                    id: new_id,
+                    desk: new_desk,
+                    ..
+                },
+            ) => id == new_id && desk == new_desk,
+            _ => false,
+        };
+        if !same || identity.expires_at <= self.0.hub.ports.clock.now() {
+            return Err(Error::new(ErrorKind::Forbidden, "refresh a session"));
+        }
+        let mut kept = self
+            .0
+            .identity
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *kept = Arc::new(identity);
+        drop(kept);
+        self.keep(Kept::Rights, "refresh a session")
+    }
+
+    fn keep(&self, kept: Kept, operation: &'static str) -> Result<()> {
+        if self.0.mailbox.keep(kept) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Closed, operation))
+    }
+
+    /// Ends the session; the first reason given stays.
+    pub fn close(&self, code: CloseCode) {
+        self.0.mailbox.close(code);
+    }
+
+    /// Waits for the end of the session, whoever ends it. Also told to one who does not read
+    /// events, as a writer that waits for a slow socket.
+    ///
+    /// # Cancellation
+    /// May be dropped.
+    pub async fn closed(&self) -> CloseCode {
+        self.0.mailbox.ended().await
+    }
+}
+
+/// Tells a repeated command from another one of the same number.
+fn digest(command: &Command<Content>) -> Result<u64> {
+    let json = serde_json::to_vec(command)
+        .map_err(|e| Error::new(ErrorKind::Invalid, "take a command").with_source(e))?;
+    let mut first = [0u8; 8];
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&json);
+    hasher.finalize_xof().fill(&mut first);
+    Ok(u64::from_be_bytes(first))
+}

@@ -1,0 +1,390 @@
+//! The streams of a session: which it follows by itself, and what their followers ask and tell.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{Arc, atomic::Ordering},
+};
+
+use super::{LeftReason, SessionEvent, Shared, StreamState};
+use crate::{
+    content::Content,
+    dialog::CustomerEvent,
+    identity::Who,
+    ids::{GrantId, Participant, StreamId},
+    queue::BoardEvent,
+    record::{Access, Event, Position, StreamEvent},
+    routing::{
+        access::{Sight, sight},
+        follower::{Follower, LetOut, ResetReason, Step},
+        job::{Followed, Known, Work},
+        opened::Opened,
+    },
+};
+
+type Ready = VecDeque<SessionEvent>;
+
+/// The streams of a session.
+#[derive(Debug)]
+pub(super) struct Streams {
+    shared: Arc<Shared>,
+    followers: BTreeMap<StreamId, Follower>,
+    /// What the client has of streams that are not followed yet.
+    resume: BTreeMap<StreamId, Position>,
+    /// Grants to this operator.
+    grants: BTreeSet<GrantId>,
+    /// Streams that are to be followed again should their follow under way be refused: the right
+    /// to them came while it was.
+    again: BTreeSet<StreamId>,
+    /// Streams that the client asked for, and was told nothing of yet.
+    asked: BTreeSet<StreamId>,
+    /// The newest request of each stream; answers to older ones do not count.
+    tickets: BTreeMap<StreamId, u64>,
+    last_ticket: u64,
+}
+
+impl Streams {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            followers: BTreeMap::new(),
+            resume: BTreeMap::new(),
+            grants: BTreeSet::new(),
+            again: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            tickets: BTreeMap::new(),
+            last_ticket: 0,
+        }
+    }
+
+    /// Whether this is the answer to the newest request of the stream.
+    pub(super) fn is_current(&self, stream: &StreamId, ticket: u64) -> bool {
+        self.tickets.get(stream) == Some(&ticket)
+    }
+
+    pub(super) fn names(&self) -> Vec<StreamId> {
+        self.followers.keys().cloned().collect()
+    }
+
+    /// Follows what the person follows by themselves, and what is resumed.
+    pub(super) fn begin(
+        &mut self,
+        resume: impl IntoIterator<Item = (StreamId, Position)>,
+        ready: &mut Ready,
+    ) {
+        self.resume = resume.into_iter().collect();
+        let own = match &self.shared.identity().who {
+            Who::Customer(id) => StreamId::Customer(id.clone()),
+            Who::Staff { desk, .. } => StreamId::Board(desk.clone()),
+        };
+        self.follow(own);
+        let resumed: Vec<_> = self.resume.keys().cloned().collect();
+        for stream in resumed {
+            let after = self.resume.remove(&stream);
+            self.start(stream, after, ready);
+        }
+    }
+
+    /// Follows a stream by itself, if it is not followed.
+    fn follow(&mut self, stream: StreamId) {
+        if self.followers.contains_key(&stream) {
+            return;
+        }
+        let after = self.resume.remove(&stream);
+        self.start(stream, after, &mut Ready::new());
+    }
+
+    /// Follows a stream because the client asks for it; anew, if it is followed.
+    pub(super) fn follow_on_request(
+        &mut self,
+        stream: StreamId,
+        after: Option<Position>,
+        ready: &mut Ready,
+    ) {
+        self.followers.remove(&stream);
+        self.asked.insert(stream.clone());
+        self.start(stream, after, ready);
+    }
+
+    fn start(&mut self, stream: StreamId, after: Option<Position>, ready: &mut Ready) {
+        let known = self.followers.contains_key(&stream);
+        if !known && self.followers.len() >= self.shared.edge.config.streams_max {
+            tracing::warn!(%stream, "the session follows as many streams as it may");
+            self.asked.remove(&stream);
+            let reason = LeftReason::TooMany;
+            ready.push_back(SessionEvent::Left { stream, reason });
+            return;
+        }
+        let limits = self.shared.edge.config.follower;
+        let (follower, step) = Follower::start(stream.clone(), after, limits);
+        // Joined here first, then followed in the store.
+        self.shared
+            .hub
+            .join(&stream, self.shared.id, &self.shared.mailbox);
+        self.followers.insert(stream.clone(), follower);
+        self.ask(&stream, &step);
+    }
+
+    fn ask(&mut self, stream: &StreamId, step: &Step) {
+        let session = self.shared.id;
+        self.last_ticket += 1;
+        let ticket = self.last_ticket;
+        self.tickets.insert(stream.clone(), ticket);
+        let work = match step {
+            Step::Follow { from, anew } => Work::Follow {
+                session,
+                ticket,
+                from: *from,
+                anew: *anew,
+            },
+            Step::Read { after, upto } => Work::Read {
+                session,
+                ticket,
+                after: *after,
+                upto: *upto,
+            },
+            _ => return,
+        };
+        self.shared.hub.ask(stream, work);
+    }
+
+    pub(super) fn unfollow(&mut self, stream: &StreamId, ready: &mut Ready) {
+        if self.followers.remove(stream).is_some() {
+            self.leave(stream);
+            ready.push_back(SessionEvent::Left {
+                stream: stream.clone(),
+                reason: LeftReason::Unfollowed,
+            });
+        }
+    }
+
+    fn leave(&mut self, stream: &StreamId) {
+        self.tickets.remove(stream);
+        self.shared.hub.leave(stream, self.shared.id);
+        if let StreamId::Dialog(dialog) = stream {
+            self.shared.account().forget_dialog(*dialog);
+        }
+    }
+
+    pub(super) fn frame(&mut self, stream: &StreamId, frame: &Arc<Opened>, ready: &mut Ready) {
+        self.step(stream, ready, None, |f, who| f.frame(who, frame));
+    }
+
+    pub(super) fn read(&mut self, stream: &StreamId, page: &Opened, ready: &mut Ready) {
+        self.step(stream, ready, None, |f, who| f.read(who, page));
+    }
+
+    pub(super) fn head(&mut self, stream: &StreamId, head: Position, ready: &mut Ready) {
+        self.step(stream, ready, None, |f, _| f.head(head));
+    }
+
+    pub(super) fn head_settled(&mut self, stream: &StreamId, head: Position, ready: &mut Ready) {
+        self.step(stream, ready, None, |f, who| f.head_settled(who, head));
+    }
+
+    pub(super) fn overflowed(&mut self, ready: &mut Ready) {
+        for stream in self.names() {
+            self.step(&stream, ready, None, |f, _| f.overflowed());
+        }
+    }
+
+    pub(super) fn rights_changed(&mut self, ready: &mut Ready) {
+        for stream in self.names() {
+            self.step(&stream, ready, None, Follower::rights_changed);
+        }
+    }
+
+    pub(super) fn followed(&mut self, stream: &StreamId, followed: Followed, ready: &mut Ready) {
+        let Followed {
+            page,
+            head,
+            access,
+            known,
+            ..
+        } = followed;
+        self.step(stream, ready, Some(&known), |f, who| {
+            f.followed(who, &page, head, access)
+        });
+        if self.followers.contains_key(stream) {
+            self.follow_known(known);
+        }
+    }
+
+    /// Follows the dialogs that belong to the person.
+    fn follow_known(&mut self, known: Known) {
+        let who = &self.shared.identity().who;
+        match (known, who) {
+            (Known::Customer(view), _) => {
+                for dialog in view.dialogs {
+                    self.follow(StreamId::Dialog(dialog));
+                }
+            }
+            (Known::Board(board), Who::Staff { id, .. }) => {
+                let granted: Vec<_> = board.grants_of(id).collect();
+                for (grant, dialog) in granted {
+                    self.grants.insert(grant);
+                    if let Some(dialog) = dialog {
+                        self.follow_granted(StreamId::Dialog(dialog));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn follow_granted(&mut self, stream: StreamId) {
+        if self.followers.get(&stream).is_some_and(|f| !f.is_live()) {
+            self.again.insert(stream);
+        } else {
+            self.follow(stream);
+        }
+    }
+
+    /// Gives a follower its input, and does and tells what comes of it.
+    fn step(
+        &mut self,
+        stream: &StreamId,
+        ready: &mut Ready,
+        known: Option<&Known>,
+        input: impl FnOnce(&mut Follower, &Who) -> Vec<Step>,
+    ) {
+        let identity = self.shared.identity();
+        let Some(follower) = self.followers.get_mut(stream) else {
+            return;
+        };
+        let steps = input(follower, &identity.who);
+        if let (StreamId::Dialog(dialog), Some(access)) = (stream, follower.access()) {
+            self.shared.account().note_dialog(*dialog, access);
+        }
+        for step in steps {
+            match step {
+                Step::Follow { .. } | Step::Read { .. } => self.ask(stream, &step),
+                Step::AwaitHead => self.shared.hub.await_head(stream, self.shared.id),
+                Step::Reset { position, reason } => {
+                    self.reset(stream, (position, reason), known, ready);
+                }
+                Step::LetOut(range) => self.let_out(stream, range, &identity.who, ready),
+                Step::Left => self.left(stream, ready),
+            }
+        }
+        if self.followers.get(stream).is_some_and(Follower::is_live) {
+            self.again.remove(stream);
+            self.asked.remove(stream);
+        }
+    }
+
+    fn reset(
+        &self,
+        stream: &StreamId,
+        (position, reason): (Position, ResetReason),
+        known: Option<&Known>,
+        ready: &mut Ready,
+    ) {
+        if reason == ResetReason::Mismatch {
+            let counters = &self.shared.hub.counters;
+            counters.mismatches.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(%stream, seq = position.seq.0, "histories differ, a stream starts anew");
+        }
+        let is_customer = matches!(self.shared.identity().who, Who::Customer(_));
+        let state = match known {
+            Some(Known::Board(board)) => StreamState::Board(Arc::clone(board)),
+            Some(Known::Dialog(Some(view))) if is_customer => {
+                StreamState::Dialog(Box::new(view.as_ref().clone().for_customer()))
+            }
+            Some(Known::Dialog(Some(view))) => StreamState::Dialog(view.clone()),
+            _ => StreamState::Customer,
+        };
+        ready.push_back(SessionEvent::Reset {
+            stream: stream.clone(),
+            position,
+            reason,
+            state,
+        });
+    }
+
+    fn let_out(&mut self, stream: &StreamId, range: LetOut, who: &Who, ready: &mut Ready) {
+        for event in &range.events {
+            self.react(who, event);
+        }
+        ready.push_back(SessionEvent::Range {
+            stream: stream.clone(),
+            after: range.after,
+            upto: range.upto,
+            events: range.events,
+        });
+    }
+
+    /// Follows what an event gives to the person.
+    fn react(&mut self, who: &Who, event: &StreamEvent<Content>) {
+        match (&event.event, who) {
+            (
+                Event::Customer(
+                    CustomerEvent::DialogOpened { dialog }
+                    | CustomerEvent::DialogReopened { dialog },
+                ),
+                Who::Customer(_),
+            ) => self.follow(StreamId::Dialog(*dialog)),
+            (
+                Event::Board(BoardEvent::Granted {
+                    grant,
+                    dialog,
+                    operator,
+                    ..
+                }),
+                Who::Staff { id, .. },
+            ) if operator == id => {
+                self.grants.insert(*grant);
+                if let Some(dialog) = dialog {
+                    self.follow_granted(StreamId::Dialog(*dialog));
+                }
+            }
+            (Event::Board(BoardEvent::Held { grant, dialog, .. }), Who::Staff { .. })
+                if self.grants.contains(grant) =>
+            {
+                self.follow_granted(StreamId::Dialog(*dialog));
+            }
+            (
+                Event::Board(
+                    BoardEvent::Refused { grant, .. }
+                    | BoardEvent::Freed { grant, .. }
+                    | BoardEvent::Repaired { grant },
+                ),
+                Who::Staff { .. },
+            ) => {
+                self.grants.remove(grant);
+            }
+            _ => {}
+        }
+    }
+
+    fn left(&mut self, stream: &StreamId, ready: &mut Ready) {
+        let told = self
+            .followers
+            .remove(stream)
+            .is_some_and(|follower| follower.was_told());
+        self.leave(stream);
+        if self.again.remove(stream) {
+            self.follow(stream.clone());
+            return;
+        }
+        if self.asked.remove(stream) || told {
+            ready.push_back(SessionEvent::Left {
+                stream: stream.clone(),
+                reason: LeftReason::NoRight,
+            });
+        }
+    }
+}
+
+/// Whether `who` may know what `participant` does in a dialog. Customers know of themselves, the
+/// bot and their operator; that others of staff look on is not for them.
+pub(super) fn audience(who: &Who, participant: &Participant, access: &Access) -> bool {
+    if sight(who, access) == Sight::None {
+        return false;
+    }
+    match (who, participant, access) {
+        (Who::Customer(_), Participant::Staff(id), Access::Dialog { owner, .. }) => {
+            owner.as_ref() == Some(id)
+        }
+        _ => true,
+    }
+}
