@@ -74,11 +74,15 @@ fn types(project: &Project, config: &str) -> Command {
 }
 
 fn browser(project: &Project) -> Result<Vec<Command>> {
-    // One at a time: a browser and a server fill two cores.
-    Ok(vec![node_tests(project, "browser-tests", ".test.mjs")?])
+    // The server as people run it: with none of the features that only tests switch on.
+    let build = project.cargo(&["build", "--package", "chatcore-server"]);
+    let mut tests = node_tests(project, "browser-tests", ".test.mjs")?;
+    tests.env("CHATCORE_SERVER_BIN", project.built("chatcore-server"));
+    Ok(vec![build, tests])
 }
 
-/// Runs the node tests below a folder, which must have some.
+/// Runs the node tests below a folder, which must have some, one file at a time: a browser and a
+/// server fill two cores.
 fn node_tests(project: &Project, folder: &str, ending: &str) -> Result<Command> {
     let files = project.sources(folder, &[ending])?;
     if files.is_empty() {
