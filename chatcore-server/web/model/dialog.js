@@ -168,9 +168,9 @@ export class Dialog {
     return count;
   }
 
-  /** The newest message that people read. */
+  /** The newest message that both sides see. */
   get last() {
-    return this.entries.findLast(({ kind, deletedBy }) => kind !== 'line' && !deletedBy) ?? null;
+    return this.entries.findLast(({ kind, deletedBy }) => kind !== 'line' && kind !== 'note' && !deletedBy) ?? null;
   }
 
   /** Who owns it, what phase: only ever told by what is new. @param {StreamEvent} at @param {DialogEvent} event */

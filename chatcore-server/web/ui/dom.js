@@ -74,3 +74,37 @@ export function icon(name) {
   svg.append(path);
   return svg;
 }
+
+/**
+ * Shows items in order, drawing only what changed, and keeps the focus where it was.
+ *
+ * @template Item
+ * @param {Element} box whose children are these items and nothing else
+ * @param {Item[]} items
+ * @param {{ key: (item: Item) => string, version: (item: Item) => string, draw: (item: Item) => HTMLElement }} how
+ */
+export function keyed(box, items, { key, version, draw }) {
+  const had = new Map([...box.children].map((node) => [/** @type {HTMLElement} */ (node).dataset.key, /** @type {HTMLElement} */ (node)]));
+  const wanted = items.map((item) => {
+    const [id, now] = [key(item), version(item)];
+    const old = had.get(id);
+    if (old && old.dataset.version === now) {
+      return old;
+    }
+    const node = draw(item);
+    node.dataset.key = id;
+    node.dataset.version = now;
+    if (old?.contains(document.activeElement)) {
+      old.replaceWith(node);
+      (node.matches('button') ? node : /** @type {HTMLElement | null} */ (node.querySelector('button')))?.focus();
+    }
+    return node;
+  });
+  const keep = new Set(wanted);
+  [...box.children].filter((node) => !keep.has(/** @type {HTMLElement} */ (node))).forEach((node) => node.remove());
+  wanted.forEach((node, index) => {
+    if (box.children[index] !== node) {
+      box.insertBefore(node, box.children[index] ?? null);
+    }
+  });
+}

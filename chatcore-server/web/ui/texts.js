@@ -71,9 +71,9 @@ export function lineText(i18n, { line, author }, name, queueTitle) {
     case 'rated':
       return t('line.rated', { n: line.score });
     case 'tagged':
-      return line.tags.length > 0 ? t('line.tagged', { name: who, tags: line.tags.join(', ') }) : t('line.untagged', { name: who });
+      return line.tags.length > 0 ? t('line.tagged', { name: who, tags: line.tags.map((/** @type {string} */ tag) => labelText(i18n, tag)).join(', ') }) : t('line.untagged', { name: who });
     case 'topic_set':
-      return line.topic ? t('line.topic_set', { name: who, topic: line.topic }) : t('line.topicCleared', { name: who });
+      return line.topic ? t('line.topic_set', { name: who, topic: labelText(i18n, line.topic) }) : t('line.topicCleared', { name: who });
     default:
       return known(`line.${line?.name}`) ?? line?.name ?? '';
   }
@@ -82,4 +82,9 @@ export function lineText(i18n, { line, author }, name, queueTitle) {
 /** @param {I18n} i18n @param {string} outcome */
 export function outcomeText(i18n, outcome) {
   return i18n.known(`outcome.${outcome}`) ?? outcome;
+}
+
+/** @param {I18n} i18n @param {string} label a tag or a topic */
+export function labelText(i18n, label) {
+  return i18n.known(`label.${label}`) ?? label;
 }
