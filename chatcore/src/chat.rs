@@ -2,6 +2,7 @@
 
 mod builder;
 mod history;
+mod parts;
 #[cfg(test)]
 mod tests;
 
@@ -9,12 +10,15 @@ use std::{sync::Arc, time::Duration};
 
 pub use builder::ChatBuilder;
 pub use history::{DialogAt, HistoryPage};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::parts::Parts;
 use crate::{
+    channel::ChannelIntake,
+    effects::{CommandWriter, Effect, run_effect},
     error::{Error, ErrorKind, Result},
     identity::Who,
-    ids::{DeskId, Node, Participant, Target},
+    ids::{ChannelId, DeskId, Node, Participant, Target},
     ports::Ports,
     queue::{DeskCommand, DeskConfig},
     record::Command,
@@ -37,6 +41,8 @@ struct Inner {
     hub: Arc<Hub>,
     edge: Arc<Edge>,
     desks: Vec<(DeskId, DeskConfig)>,
+    effects: Vec<Arc<dyn Effect>>,
+    parts: Parts,
 }
 
 impl Chat {
@@ -64,19 +70,60 @@ impl Chat {
         self.inner.hub.stats()
     }
 
-    /// Drives the node until `shutdown`: its inbox, its lease, its sessions' streams. Returns when
-    /// everything has ended; sessions are closed as draining.
+    /// Takes what customers of a channel write; none when no adapter of that name was added.
+    #[must_use]
+    pub fn channel(&self, channel: &ChannelId) -> Option<ChannelIntake> {
+        let Inner {
+            hub, edge, parts, ..
+        } = self.inner.as_ref();
+        let adapter = parts
+            .channels
+            .iter()
+            .find(|adapter| adapter.id() == channel)?;
+        let settings = edge.rules.settings_for(channel);
+        let hooks = (edge.redactor.clone(), hub.sealer.clone());
+        let commands = CommandWriter::new(hub.ports.journal.clone());
+        Some(ChannelIntake::new(
+            adapter.as_ref(),
+            settings,
+            hooks,
+            commands,
+        ))
+    }
+
+    /// Drives the node until `shutdown`: its inbox, its lease, its sessions' streams, and what runs
+    /// from events. Returns when everything has ended; sessions are closed as draining. When one
+    /// part fails for good the others are ended too.
     ///
     /// # Errors
     /// Of the parts that it drives, when repeating can't help.
     ///
     /// # Cancellation
-    /// Dropped, the node's lease lapses by itself.
+    /// Dropped, all parts are told to end at once, and the node's lease lapses by itself.
     pub async fn run(&self, shutdown: CancellationToken) -> Result<()> {
-        let configure = self.configure_desks(&shutdown);
-        let hub = Arc::clone(&self.inner.hub).run(shutdown.clone());
-        let (hub, ()) = tokio::join!(hub, configure);
-        hub
+        let stop = shutdown.child_token();
+        let _ended = stop.clone().drop_guard();
+        let tracker = TaskTracker::new();
+        let mut parts = Vec::new();
+        let hub = Arc::clone(&self.inner.hub).run(stop.clone());
+        parts.push(("sessions", drive(&tracker, &stop, hub)));
+        for effect in &self.inner.effects {
+            let config = self.inner.parts.effects.clone();
+            let effect = run_effect(self.ports().clone(), effect.clone(), config, stop.clone());
+            parts.push(("an effect", drive(&tracker, &stop, effect)));
+        }
+        tracker.close();
+        self.configure_desks(&stop).await;
+        let mut ended = Ok(());
+        for (part, task) in parts {
+            let part_ended = task.await.unwrap_or_else(|_| {
+                Err(Error::new(ErrorKind::Internal, "run a part of the node")
+                    .with_context("part", part))
+            });
+            ended = ended.and(part_ended);
+        }
+        tracker.wait().await;
+        ended
     }
 
     /// Writes down the rules of the desks; a desk that has them already ignores that.
@@ -136,4 +183,22 @@ impl Chat {
             _ => false,
         })
     }
+}
+
+/// Runs a part on a task of its own; its failure ends the others, a panic too.
+fn drive(
+    tracker: &TaskTracker,
+    stop: &CancellationToken,
+    part: impl Future<Output = Result<()>> + Send + 'static,
+) -> tokio::task::JoinHandle<Result<()>> {
+    let ended = stop.clone().drop_guard();
+    let stop = stop.clone();
+    tracker.spawn(async move {
+        let ended_with = part.await;
+        if ended_with.is_ok() && !stop.is_cancelled() {
+            // It was not asked to end, but has nothing more to do.
+            ended.disarm();
+        }
+        ended_with
+    })
 }

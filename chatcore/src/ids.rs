@@ -134,6 +134,19 @@ text_id! {
     TenantId, "a tenant id"
 }
 
+impl CustomerId {
+    /// From a hash, as 32 hexadecimal digits.
+    pub(crate) fn hashed(hash: &blake3::Hash) -> Self {
+        let hex: String = hash
+            .as_bytes()
+            .iter()
+            .take(16)
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        Self(hex.into())
+    }
+}
+
 impl TenantId {
     /// The one tenant of today's deployments.
     #[must_use]

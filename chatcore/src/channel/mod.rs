@@ -1,5 +1,9 @@
 //! Channels: how an outside messenger is connected.
 
+mod intake;
+
+pub use intake::{ChannelIntake, Incoming, IncomingId};
+
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
@@ -56,7 +60,7 @@ pub struct Outgoing {
 }
 
 /// Connects one messenger. What comes in is given to
-/// the embedder's `Chat` as commands of the channel's customers; what goes out comes here, at
+/// [`ChannelIntake`] as commands of the channel's customers; what goes out comes here, at
 /// least once, in order per dialog.
 ///
 /// - **Errors**: with retry advice; `Never` makes it a dead letter, and the message is marked as

@@ -6,13 +6,18 @@ use std::{
     sync::Arc,
 };
 
-use super::{Chat, Inner};
+use super::{Chat, Inner, parts::Parts};
 use crate::{
+    bot::Bot,
+    channel::ChannelAdapter,
     dialog::DialogSettings,
+    effects::EffectsConfig,
     error::{Error, ErrorKind, Result},
     identity::{BodySealer, NoRedaction, PlainSealer, Redactor},
     ids::{ChannelId, DeskId, Node, NodeEpoch, NodeId},
     ports::Ports,
+    push::PushNotifier,
+    queue::AssignmentPolicy,
     queue::DeskConfig,
     routing::{Edge, Hub, HubConfig, SessionConfig, admission::Rules},
 };
@@ -29,6 +34,7 @@ pub struct ChatBuilder {
     desks: BTreeMap<DeskId, DeskConfig>,
     hub: HubConfig,
     session: SessionConfig,
+    parts: Parts,
 }
 
 impl ChatBuilder {
@@ -43,6 +49,7 @@ impl ChatBuilder {
             desks: BTreeMap::new(),
             hub: HubConfig::default(),
             session: SessionConfig::default(),
+            parts: Parts::default(),
         }
     }
 
@@ -116,12 +123,49 @@ impl ChatBuilder {
         self
     }
 
+    /// The bot that meets customers. Without one their dialogs wait for a person at once.
+    #[must_use]
+    pub fn with_bot(mut self, bot: Arc<dyn Bot>) -> Self {
+        self.parts.bot = Some(bot);
+        self
+    }
+
+    /// Calls customers back who are away. Default: nobody is called.
+    #[must_use]
+    pub fn with_push(mut self, push: Arc<dyn PushNotifier>) -> Self {
+        self.parts.push = Some(push);
+        self
+    }
+
+    /// Connects a messenger; what comes in goes to [`Chat::channel`].
+    #[must_use]
+    pub fn with_channel(mut self, adapter: Arc<dyn ChannelAdapter>) -> Self {
+        self.parts.channels.push(adapter);
+        self
+    }
+
+    /// Adds an assignment policy. All nodes must have the same.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Arc<dyn AssignmentPolicy>) -> Self {
+        self.parts.policies = self.parts.policies.with_policy(policy);
+        self
+    }
+
+    /// How bot, pushes and channels are run.
+    #[must_use]
+    pub fn with_effects(mut self, config: EffectsConfig) -> Self {
+        self.parts.effects = config;
+        self
+    }
+
     /// Checks everything and puts it together. Does no I/O and starts nothing.
     ///
     /// # Errors
     /// `Invalid`, naming the value that can't be.
-    pub fn build(self) -> Result<Chat> {
+    pub fn build(mut self) -> Result<Chat> {
         self.validate()?;
+        self.parts.rule(&mut self.rules);
+        let effects = self.parts.effects(&self.ports, &self.sealer, &self.rules)?;
         let node = Node {
             id: self.node,
             epoch: self.epoch.unwrap_or_else(random_epoch),
@@ -136,6 +180,8 @@ impl ChatBuilder {
                 hub: Arc::new(Hub::new(self.ports, self.sealer, node, self.hub)),
                 edge: Arc::new(edge),
                 desks: self.desks.into_iter().collect(),
+                effects,
+                parts: self.parts,
             }),
         })
     }
@@ -180,7 +226,7 @@ impl ChatBuilder {
     }
 }
 
-fn invalid(why: &'static str) -> Error {
+pub(super) fn invalid(why: &'static str) -> Error {
     Error::new(ErrorKind::Invalid, "build a chat").with_context("reason", why)
 }
 
