@@ -226,3 +226,8 @@ fn cleaned(ranking: Vec<usize>, candidates: usize) -> Vec<usize> {
         .filter(|&index| index < candidates && seen.insert(index))
         .collect()
 }
+
+/// The guide's example compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/assignment-policy.md")]
+struct Guide;
