@@ -9,6 +9,7 @@ pub mod conformance;
 pub mod content;
 pub mod dialog;
 pub mod effects;
+pub mod engine;
 pub mod error;
 pub mod identity;
 pub mod ids;

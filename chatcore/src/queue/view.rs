@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    command::{Assignment, DeskConfig, OperatorStatus, Wait},
+    command::{Assignment, DeskConfig, NodeName, OperatorStatus, Wait},
     event::Presence,
     index::Place,
     limits::WAITING_MAX,
@@ -179,6 +179,25 @@ impl DeskState {
         let is_known = self.core.config.operators.contains_key(operator)
             || self.core.operators.contains_key(operator);
         is_known.then(|| self.operator_view(operator))
+    }
+
+    /// Where operators have sessions, and who.
+    #[must_use]
+    pub fn nodes(&self) -> BTreeMap<&NodeName, Vec<&StaffId>> {
+        let mut nodes: BTreeMap<&NodeName, Vec<&StaffId>> = BTreeMap::new();
+        for (id, operator) in self.core.operators.iter() {
+            for node in &operator.nodes {
+                nodes.entry(node).or_default().push(id);
+            }
+        }
+        nodes
+    }
+
+    /// Whether any operator has a session anywhere.
+    #[must_use]
+    pub fn is_staffed(&self) -> bool {
+        let mut operators = self.core.operators.values();
+        operators.any(|operator| !operator.nodes.is_empty())
     }
 
     /// The grants out and held, oldest first.

@@ -1,0 +1,274 @@
+//! Emitting: what follows from decisions that are saved. Pure functions of the outbox, done at
+//! least once and in order; whoever receives them takes each once.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+
+use super::{context::Context, lane::letter_reason, stats::count};
+use crate::{
+    dialog::Rejection,
+    error::{ErrorKind, Result},
+    ids::{Fence, Label, Node, Offset, Participant, Partition, StreamId},
+    journal::{DeadLetter, Log, Pending},
+    record::{self, CommandId, CommandRecord, Decision, EventRecord, Outcome, Reply, Verdict},
+    routing::NodeFrame,
+    store::StoredDecision,
+};
+
+/// What one batch leaves to be emitted.
+#[derive(Debug)]
+pub(super) struct Job {
+    /// The offset after the last command of the batch.
+    pub(super) upto: Offset,
+    pub(super) decisions: Vec<StoredDecision>,
+    /// The records of decisions that are dead letters; what is not here is read from the journal.
+    pub(super) letters: BTreeMap<Offset, Bytes>,
+    /// For the compacted table, once the decisions are published.
+    pub(super) snapshots: Vec<(String, Offset, Option<Bytes>)>,
+    /// As of the save; none when they must be asked for.
+    pub(super) routes: Option<BTreeMap<StreamId, Vec<Node>>>,
+    /// Decisions with a lower cause are published.
+    pub(super) publish_from: Offset,
+}
+
+/// Does a job. It may be done again after any failure, whole.
+///
+/// Answers the offset in `events` after the last record that it published, if it did.
+pub(super) async fn emit(
+    cx: &Context,
+    partition: Partition,
+    fence: Fence,
+    job: &Job,
+) -> Result<Option<Offset>> {
+    let (told, events) = tokio::join!(
+        deliver(cx, job),
+        publish_and_follow(cx, partition, fence, job)
+    );
+    let events = events?;
+    count(&cx.stats.frames, told);
+    bury(cx, partition, job).await?;
+    if !job.snapshots.is_empty() {
+        cx.ports
+            .snapshots
+            .put(partition, job.snapshots.clone())
+            .await?;
+    }
+    Ok(events)
+}
+
+async fn publish_and_follow(
+    cx: &Context,
+    partition: Partition,
+    fence: Fence,
+    job: &Job,
+) -> Result<Option<Offset>> {
+    let mut published = Vec::new();
+    for stored in &job.decisions {
+        if stored.decision.cause >= job.publish_from {
+            let record = EventRecord::Decided {
+                fence,
+                decision: Box::new(stored.decision.as_ref().clone()),
+            };
+            let bytes = record::encode(&record)?;
+            published.push(cx.append(Log::Events, partition, bytes).await?);
+        }
+    }
+    count(&cx.stats.published, published.len());
+    let followed = follow(cx, partition, job).await?;
+    let mut last = None;
+    for pending in published {
+        last = Some(pending.await?.offset.next());
+    }
+    for pending in followed {
+        pending.await?;
+    }
+    Ok(last)
+}
+
+/// Appends the follow-ups, in order.
+async fn follow(cx: &Context, partition: Partition, job: &Job) -> Result<Vec<Pending>> {
+    let mut appended = Vec::new();
+    for stored in &job.decisions {
+        let decision = &stored.decision;
+        for (index, follow_up) in (0..).zip(&decision.follow_ups) {
+            let body = record::encode(&follow_up.command)?;
+            let record = CommandRecord {
+                tenant: decision.tenant.clone(),
+                trace: decision.trace.clone(),
+                target: follow_up.target.clone(),
+                author: Participant::System,
+                supervisor: false,
+                id: CommandId::FollowUp {
+                    partition,
+                    offset: decision.cause,
+                    index,
+                },
+                reply_to: None,
+                digest: 0,
+                settled: 0,
+                body,
+            };
+            let to = follow_up.target.partition(cx.partitions());
+            let bytes = record::encode(&record)?;
+            appended.push(cx.append(Log::Commands, to, bytes).await?);
+        }
+    }
+    count(&cx.stats.follow_ups, appended.len());
+    Ok(appended)
+}
+
+/// Hands frames to the nodes, best effort; answers how many. What does not arrive is read by the
+/// sessions that miss it.
+async fn deliver(cx: &Context, job: &Job) -> usize {
+    let mut frames: BTreeMap<Node, Vec<Arc<NodeFrame>>> = BTreeMap::new();
+    let mut streams: BTreeMap<Node, BTreeSet<StreamId>> = BTreeMap::new();
+    let mut asked: BTreeMap<StreamId, Vec<Node>> = BTreeMap::new();
+    for stored in &job.decisions {
+        let decision = &stored.decision;
+        for (stream, frame) in frames_of(decision) {
+            let nodes = match &job.routes {
+                Some(routes) => routes.get(&stream),
+                None => {
+                    if !asked.contains_key(&stream) {
+                        let nodes = cx.ports.streams.routes(&stream).await.unwrap_or_default();
+                        asked.insert(stream.clone(), nodes);
+                    }
+                    asked.get(&stream)
+                }
+            };
+            for node in nodes.into_iter().flatten() {
+                frames.entry(node.clone()).or_default().push(frame.clone());
+                streams
+                    .entry(node.clone())
+                    .or_default()
+                    .insert(stream.clone());
+            }
+        }
+        if let Some((node, frame)) = reply_of(decision) {
+            frames.entry(node).or_default().push(Arc::new(frame));
+        }
+    }
+    let sends = frames.into_iter().map(|(node, frames)| {
+        let streams = streams.remove(&node).unwrap_or_default();
+        send(cx, node, frames, streams)
+    });
+    futures_util::future::join_all(sends)
+        .await
+        .into_iter()
+        .sum()
+}
+
+async fn send(
+    cx: &Context,
+    node: Node,
+    frames: Vec<Arc<NodeFrame>>,
+    streams: BTreeSet<StreamId>,
+) -> usize {
+    let frames_count = frames.len();
+    match cx.ports.inbox.send(&node, frames).await {
+        Ok(()) => return frames_count,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            // Nobody is there: the routes are stale. A session that comes back writes its own.
+            for stream in streams {
+                if let Err(error) = cx.ports.streams.unfollow(&stream, &node).await {
+                    tracing::debug!(%error, "a stale route stays until its node's lease ends");
+                }
+            }
+        }
+        Err(error) => tracing::debug!(%error, node = %node.id, "frames dropped"),
+    }
+    count(&cx.stats.frames_dropped, frames_count);
+    0
+}
+
+/// The frames of a decision and the streams whose followers get them.
+fn frames_of(decision: &Decision) -> Vec<(StreamId, Arc<NodeFrame>)> {
+    let mut frames = Vec::new();
+    for appended in &decision.appended {
+        let frame = NodeFrame::Events(Arc::new(appended.clone()));
+        frames.push((appended.stream.clone(), Arc::new(frame)));
+    }
+    let dialogs: BTreeSet<_> = decision.cursors.iter().map(|c| c.dialog).collect();
+    for dialog in dialogs {
+        let cursors = decision.cursors.iter().filter(|c| c.dialog == dialog);
+        let frame = NodeFrame::Cursors {
+            dialog,
+            cursors: cursors.cloned().collect(),
+        };
+        frames.push((StreamId::Dialog(dialog), Arc::new(frame)));
+    }
+    frames
+}
+
+/// What the author hears, and where.
+fn reply_of(decision: &Decision) -> Option<(Node, NodeFrame)> {
+    let to = decision.reply_to.as_ref()?;
+    let frame = NodeFrame::Reply {
+        session: to.session,
+        target: decision.target.clone(),
+        id: decision.id.clone(),
+        reply: reply(&decision.verdict)?,
+    };
+    Some((to.node.clone(), frame))
+}
+
+/// What the author of a command hears; none while it is parked.
+#[must_use]
+pub fn reply(verdict: &Verdict) -> Option<Reply> {
+    match verdict {
+        Verdict::Decided(outcome) => Some(Reply::Outcome(outcome.clone())),
+        Verdict::Repeated(reply) => Some(reply.clone()),
+        Verdict::DeadLettered { .. } => {
+            Some(Reply::Outcome(Outcome::Rejected(Rejection::Unreadable)))
+        }
+        Verdict::Parked { .. } => None,
+    }
+}
+
+/// Puts what is a dead letter among them.
+async fn bury(cx: &Context, partition: Partition, job: &Job) -> Result<()> {
+    for stored in &job.decisions {
+        let decision = &stored.decision;
+        let Some(reason) = letter_reason(decision) else {
+            continue;
+        };
+        let record = match job.letters.get(&decision.cause) {
+            Some(bytes) if decision.unparked.is_none() => bytes.clone(),
+            _ => reread(cx, partition, decision).await?,
+        };
+        let letter = DeadLetter {
+            origin: Label::literal("engine"),
+            partition,
+            offset: decision.cause,
+            reason: reason.clone(),
+            attempts: 1,
+            at: decision.at,
+            record,
+        };
+        cx.ports.dead_letters.add(letter).await?;
+    }
+    Ok(())
+}
+
+/// The record of a command that was decided by another owner, or that was parked.
+async fn reread(cx: &Context, partition: Partition, decision: &Decision) -> Result<Bytes> {
+    let offset = decision.unparked.unwrap_or(decision.cause);
+    let read = cx
+        .ports
+        .journal
+        .read(Log::Commands, partition, offset, 1)
+        .await;
+    match read {
+        Ok(records) => {
+            let found = records.into_iter().find(|r| r.offset == offset);
+            Ok(found.map(|r| r.bytes).unwrap_or_default())
+        }
+        // Trimmed away: what is known of it is still told.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Bytes::new()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,99 @@
+//! Either state machine, behind one face.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    content::Sealed,
+    dialog::CustomerState,
+    error::Result,
+    ids::{StreamId, Target},
+    machine::{Context, Decided},
+    queue::{DeskState, Policies},
+    record::{self, Access, Command, CursorMove, StreamEvent},
+    store::DueLine,
+};
+
+/// The state of a customer or of a desk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Machine {
+    /// Of a customer.
+    Customer(Box<CustomerState>),
+    /// Of a desk.
+    Desk(Box<DeskState>),
+}
+
+impl Machine {
+    pub(super) fn new(target: &Target) -> Self {
+        match target {
+            Target::Customer(id) => Self::Customer(Box::new(CustomerState::new(id.clone()))),
+            Target::Desk(id) => Self::Desk(Box::new(DeskState::new(id.clone()))),
+        }
+    }
+
+    /// None when the command is not for this kind of target.
+    pub(super) fn decide(
+        &self,
+        command: &Command<Sealed>,
+        cx: &Context,
+        policies: &Policies,
+    ) -> Option<Decided> {
+        match (self, command) {
+            (Self::Customer(state), Command::Customer(command)) => Some(state.decide(command, cx)),
+            (Self::Desk(state), Command::Desk(command)) => {
+                Some(state.decide(command, cx, policies))
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn apply(&mut self, stream: &StreamId, event: &StreamEvent<Sealed>) {
+        match self {
+            Self::Customer(state) => state.apply(stream, event),
+            Self::Desk(state) => state.apply(event),
+        }
+    }
+
+    pub(super) fn apply_cursor(&mut self, cursor: &CursorMove) {
+        if let Self::Customer(state) = self {
+            state.apply_cursor(cursor);
+        }
+    }
+
+    pub(super) fn access(&self, stream: &StreamId) -> Option<Access> {
+        match (self, stream) {
+            (Self::Customer(state), stream) => state.access(stream),
+            (Self::Desk(state), StreamId::Board(_)) => Some(state.access()),
+            (Self::Desk(_), _) => None,
+        }
+    }
+
+    /// The timers that run, as the store keeps them.
+    pub(super) fn due(&self, target: &Target) -> Result<Vec<DueLine>> {
+        let mut lines = Vec::new();
+        match self {
+            Self::Customer(state) => {
+                for due in state.due() {
+                    lines.push(DueLine {
+                        at: due.at,
+                        target: target.clone(),
+                        key: record::encode(&due.key)?,
+                        generation: due.generation,
+                    });
+                }
+            }
+            Self::Desk(state) => {
+                for due in state.due() {
+                    lines.push(DueLine {
+                        at: due.at,
+                        target: target.clone(),
+                        key: record::encode(&due.key)?,
+                        generation: due.generation,
+                    });
+                }
+            }
+        }
+        lines.sort();
+        Ok(lines)
+    }
+}

@@ -1,0 +1,369 @@
+//! Taking a partition over: after a start, a hand-over, a refused save, and after the store lost
+//! writes or everything. One code for all of them.
+//!
+//! 1. Take the fence, append it to `events`, and read what was published up to there. Whoever had
+//!    the partition before can save nothing more, and what they still publish is void.
+//! 2. If the store is not of this journal or is not built, begin it again from the snapshots.
+//! 3. Save what was published and is not in the store. It is not decided again.
+//! 4. Emit what is in the store and was not emitted: all that the committed offset has not passed.
+//! 5. The commands after the last one in the store are decided as usual.
+
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    context::{Backoff, Context, is_final},
+    emit::{Job, emit},
+    lane::{Lane, Stage},
+    presence,
+    published::Published,
+    stats::count,
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    ids::{Fence, Offset, Partition, Target},
+    journal::Log,
+    record::{self, Decision, EventRecord},
+    sabotage::{self, Switch},
+    store::{Mark, PartitionBatch, Rebuild, StoredDecision, Trial},
+};
+
+/// Records read and decisions saved or emitted at a time.
+const CHUNK: usize = 256;
+
+/// What is taken over.
+#[derive(Debug, Clone)]
+pub(super) struct Takeover {
+    pub(super) partition: Partition,
+    /// The group's position: all below it is emitted.
+    pub(super) committed: Offset,
+    /// How often it was taken over in vain just before.
+    pub(super) restarts: u32,
+    /// The store contradicts itself: build it again whatever its marks say.
+    pub(super) rebuild: bool,
+}
+
+/// Takes the partition over, trying again as long as that can help; none once `stop` is cancelled.
+pub(super) async fn recover(
+    cx: &Context,
+    mut takeover: Takeover,
+    stop: &CancellationToken,
+) -> Result<Option<Lane>> {
+    let mut backoff = Backoff::new(&cx.config);
+    for _ in 0..takeover.restarts.min(8) {
+        let pause = backoff.step();
+        if takeover.restarts > 1 {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(None),
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+    loop {
+        let done = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(None),
+            done = attempt(cx, &takeover) => done,
+        };
+        match done {
+            Ok(lane) => {
+                count(&cx.stats.recoveries, 1);
+                return Ok(Some(lane));
+            }
+            Err(error) if is_final(&error) => return Err(error),
+            Err(error) => {
+                takeover.rebuild |= error.kind() == ErrorKind::Corrupt;
+                count(&cx.stats.retries, 1);
+                tracing::warn!(%error, partition = %takeover.partition, "could not take over yet");
+            }
+        }
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(None),
+            () = backoff.wait() => {}
+        }
+    }
+}
+
+async fn attempt(cx: &Context, takeover: &Takeover) -> Result<Lane> {
+    let partition = takeover.partition;
+    let (first, end) = cx.ports.journal.bounds(Log::Commands, partition).await?;
+    let (mut mark, found) = take(cx, takeover, end).await?;
+    if !found.is_whole {
+        mark = begin(cx, takeover, (mark, &found), first).await?;
+    }
+    let died_at = mark.trial.filter(|trial| trial.offset == mark.applied);
+    let mut lane = Lane::new(partition, cx.incarnation(), mark);
+    if found.last.is_some_and(|last| last >= lane.applied) {
+        replay(cx, &mut lane, &found).await?;
+    }
+    if !found.is_whole {
+        cx.ports
+            .partitions
+            .rebuild(partition, lane.fence, Rebuild::Done)
+            .await?;
+    }
+    lane.events = found.upto;
+    let noted = match died_at {
+        Some(trial) if trial.offset == lane.applied => trial,
+        _ => Trial {
+            offset: lane.applied,
+            attempts: 1,
+        },
+    };
+    save(cx, lane.note(Some(noted))).await?;
+    lane.trial = Some(noted);
+    if died_at.is_some() {
+        let backlog = end.0.saturating_sub(lane.applied.0);
+        let backlog = usize::try_from(backlog).unwrap_or(usize::MAX);
+        lane.cautious = backlog.min(cx.config.batch_records_max);
+    }
+    emit_difference(cx, &lane, takeover.committed, &found).await?;
+    presence::watch(cx, &mut lane).await?;
+    Ok(lane)
+}
+
+/// What was found in `events`.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    /// Where the reading began.
+    from: Offset,
+    /// After the own `owner` record.
+    upto: Offset,
+    /// The cause of the last decision that counts.
+    last: Option<Offset>,
+    /// The cause of the first.
+    first: Option<Offset>,
+    /// The store is of this journal, built, and not ahead of it.
+    is_whole: bool,
+}
+
+/// Takes the fence and reads what was published before it.
+async fn take(cx: &Context, takeover: &Takeover, commands_end: Offset) -> Result<(Mark, Found)> {
+    let partition = takeover.partition;
+    let mut above = Fence(0);
+    loop {
+        let mark = cx.ports.partitions.take(partition, above).await?;
+        let fence = mark.fence;
+        let bytes = record::encode(&EventRecord::Owner { fence })?;
+        let receipt = cx.append(Log::Events, partition, bytes).await?.await?;
+        let (first, _) = cx.ports.journal.bounds(Log::Events, partition).await?;
+        let is_whole = mark.built
+            && mark.incarnation == cx.incarnation()
+            && mark.applied <= commands_end
+            && !takeover.rebuild;
+        let from = match is_whole && mark.events <= receipt.offset {
+            true => mark.events.max(first),
+            false => first,
+        };
+        let mut published = Published::default();
+        let mut highest = Fence(0);
+        let mut first_cause = None;
+        let mut reader = Reader::new(partition, from, receipt.offset);
+        while let Some(records) = reader.next(cx).await? {
+            for record in records {
+                let (EventRecord::Owner { fence } | EventRecord::Decided { fence, .. }) = &record;
+                highest = highest.max(*fence);
+                if let Some(decision) = published.take(record) {
+                    first_cause = first_cause.or(Some(decision.cause));
+                }
+            }
+        }
+        if highest < fence {
+            let found = Found {
+                from,
+                upto: receipt.offset.next(),
+                last: published.last(),
+                first: first_cause,
+                is_whole,
+            };
+            return Ok((mark, found));
+        }
+        // The store forgot the fences that were taken; the journal did not.
+        above = highest;
+    }
+}
+
+/// Reads `events` up to an own record, which it leaves out.
+#[derive(Debug)]
+struct Reader {
+    partition: Partition,
+    next: Offset,
+    end: Offset,
+}
+
+impl Reader {
+    fn new(partition: Partition, from: Offset, end: Offset) -> Self {
+        Self {
+            partition,
+            next: from,
+            end,
+        }
+    }
+
+    async fn next(&mut self, cx: &Context) -> Result<Option<Vec<EventRecord>>> {
+        if self.next >= self.end {
+            return Ok(None);
+        }
+        let read = cx
+            .ports
+            .journal
+            .read(Log::Events, self.partition, self.next, CHUNK)
+            .await?;
+        let Some(last) = read.last() else {
+            return Err(
+                Error::new(ErrorKind::Unavailable, "read what was published")
+                    .with_context("partition", self.partition)
+                    .with_context("missing", self.next),
+            );
+        };
+        self.next = last.offset.next();
+        let end = self.end;
+        let records = read.into_iter().filter(|record| record.offset < end);
+        records
+            .map(|record| record::decode(&record.bytes))
+            .collect::<Result<Vec<_>>>()
+            .map(Some)
+    }
+}
+
+/// Empties the partition of the store and puts the snapshots there.
+async fn begin(
+    cx: &Context,
+    takeover: &Takeover,
+    (mark, found): (Mark, &Found),
+    commands_first: Offset,
+) -> Result<Mark> {
+    let partition = takeover.partition;
+    count(&cx.stats.rebuilds, 1);
+    tracing::warn!(%partition, "building the partition again from the journal");
+    let begun = Mark {
+        fence: mark.fence,
+        incarnation: cx.incarnation(),
+        applied: found.first.unwrap_or(commands_first),
+        trimmed: takeover.committed,
+        events: found.from,
+        trial: mark.trial,
+        ..Mark::default()
+    };
+    cx.ports
+        .partitions
+        .rebuild(partition, mark.fence, Rebuild::Begin(begun.clone()))
+        .await?;
+    let mut batch = Lane::new(partition, cx.incarnation(), begun.clone()).note(begun.trial);
+    for (key, covered, bytes) in cx.ports.snapshots.read(partition).await? {
+        let is_published = found.last.is_some_and(|last| covered <= last);
+        match super::Aggregate::decode(&bytes) {
+            Ok(aggregate) if is_published && aggregate.target().to_string() == key => {
+                let target = aggregate.target().clone();
+                batch
+                    .due
+                    .push((target.clone(), presence::due_lines(&aggregate)?));
+                batch.snapshots.push((target, bytes));
+            }
+            Ok(_) => {}
+            // Its decisions are in `events` and give the same state.
+            Err(error) => tracing::error!(%error, key, "a snapshot can't be read"),
+        }
+        if batch.snapshots.len() >= CHUNK {
+            let rest = PartitionBatch {
+                snapshots: Vec::new(),
+                due: Vec::new(),
+                ..batch.clone()
+            };
+            save(cx, std::mem::replace(&mut batch, rest)).await?;
+        }
+    }
+    save(cx, batch).await?;
+    Ok(begun)
+}
+
+async fn save(cx: &Context, batch: PartitionBatch) -> Result<()> {
+    let results = cx.ports.partitions.save(vec![batch]).await?;
+    results.into_iter().try_for_each(|result| result.map(drop))
+}
+
+/// Saves the published decisions that the store does not have.
+async fn replay(cx: &Context, lane: &mut Lane, found: &Found) -> Result<()> {
+    let mut published = Published::default();
+    let mut reader = Reader::new(lane.partition, found.from, Offset(found.upto.0 - 1));
+    while let Some(records) = reader.next(cx).await? {
+        let decisions: Vec<Decision> = records
+            .into_iter()
+            .filter_map(|record| published.take(record))
+            .filter(|decision| decision.cause >= lane.applied)
+            .map(|decision| *decision)
+            .collect();
+        let Some(last) = decisions.last() else {
+            continue;
+        };
+        let applied = last.cause.next();
+        load(cx, lane, decisions.iter().map(|d| &d.target)).await?;
+        let mut stage = Stage::default();
+        for decision in decisions {
+            lane.take_in(decision, &mut stage)?;
+        }
+        let (batch, _) = lane.close(cx, stage, applied)?;
+        save(cx, batch).await?;
+        lane.applied = applied;
+        if lane.resident_count() > cx.config.resident_max {
+            lane.evict(u64::MAX);
+        }
+    }
+    Ok(())
+}
+
+/// Takes the states of these targets into memory.
+pub(super) async fn load<'a>(
+    cx: &Context,
+    lane: &mut Lane,
+    targets: impl Iterator<Item = &'a Target>,
+) -> Result<()> {
+    let mut missing: Vec<Target> = targets.filter(|t| !lane.has(t)).cloned().collect();
+    missing.sort();
+    missing.dedup();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let stored = cx.ports.streams.load(&missing).await?;
+    for (target, stored) in missing.iter().zip(&stored) {
+        lane.install(target, stored)?;
+    }
+    Ok(())
+}
+
+/// Emits what is in the store and was not emitted, in order.
+async fn emit_difference(
+    cx: &Context,
+    lane: &Lane,
+    committed: Offset,
+    found: &Found,
+) -> Result<()> {
+    if sabotage::on(Switch::NoOutbox) {
+        return Ok(());
+    }
+    let outbox = cx.ports.partitions.outbox(lane.partition).await?;
+    let mut difference: Vec<StoredDecision> = Vec::new();
+    for decision in outbox {
+        if decision.cause >= committed {
+            difference.push(StoredDecision {
+                decision: std::sync::Arc::new(decision),
+                bytes: Bytes::new(),
+            });
+        }
+    }
+    count(&cx.stats.emitted_for_others, difference.len());
+    let publish_from = found.last.map_or(Offset(0), Offset::next);
+    for chunk in difference.chunks(CHUNK) {
+        let job = Job {
+            upto: lane.applied,
+            decisions: chunk.to_vec(),
+            letters: std::collections::BTreeMap::new(),
+            snapshots: Vec::new(),
+            routes: None,
+            publish_from,
+        };
+        emit(cx, lane.partition, lane.fence, &job).await?;
+    }
+    Ok(())
+}

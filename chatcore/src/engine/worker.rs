@@ -1,0 +1,383 @@
+//! The loop that owns everything: one task, which takes what has arrived, decides and saves it,
+//! and commits what has been emitted.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use futures_util::FutureExt;
+use tokio::{
+    sync::{Notify, mpsc},
+    time::{Instant, MissedTickBehavior},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    context::{Backoff, Context, is_final},
+    lane::Lane,
+    owned::{Owned, Recovering, Slot},
+    presence::Leases,
+    recovery::{Takeover, recover},
+    stats::count,
+    timers,
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    ids::{Offset, Partition, Target},
+    journal::{Consumer, Delivery, Log, Record},
+    record,
+};
+
+/// Deliveries taken before the next step, so that one step serves many partitions.
+const DELIVERIES_MAX: usize = 64;
+
+/// How a take-over ended.
+type Recovered = (Partition, u64, Result<Option<Lane>>);
+
+/// The state of the loop.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) cx: Arc<Context>,
+    pub(super) consumer: Box<dyn Consumer>,
+    pub(super) slots: BTreeMap<Partition, Slot>,
+    tracker: TaskTracker,
+    recovered: mpsc::Receiver<Recovered>,
+    recovering: mpsc::Sender<Recovered>,
+    turn: u64,
+    notify: Arc<Notify>,
+    leases: Leases,
+    /// After a failure of a port no step is made before this.
+    hold: Option<Instant>,
+    backoff: Backoff,
+}
+
+impl Worker {
+    pub(super) fn new(cx: Arc<Context>, consumer: Box<dyn Consumer>, tracker: TaskTracker) -> Self {
+        let partitions = usize::try_from(cx.partitions()).unwrap_or(usize::MAX);
+        let (recovering, recovered) = mpsc::channel(partitions.max(1));
+        Self {
+            backoff: Backoff::new(&cx.config),
+            cx,
+            consumer,
+            slots: BTreeMap::new(),
+            tracker,
+            recovered,
+            recovering,
+            turn: 0,
+            notify: Arc::new(Notify::new()),
+            leases: Leases::default(),
+            hold: None,
+        }
+    }
+
+    /// Works until `shutdown` is cancelled or nothing can help.
+    pub(super) async fn run(&mut self, shutdown: &CancellationToken) -> Result<()> {
+        let mut ticks = tokio::time::interval(self.cx.config.tick);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let is_ready = self.is_ready();
+            let hold = self.hold;
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Ok(()),
+                Some((partition, turn, lane)) = self.recovered.recv() => {
+                    self.on_recovered(partition, turn, lane?).await?;
+                }
+                () = self.notify.notified() => self.commit().await?,
+                _ = ticks.tick() => self.on_tick().await?,
+                delivery = self.consumer.next() => self.on_delivery(delivery).await?,
+                () = until(hold), if is_ready => {}
+            }
+            for _ in 0..DELIVERIES_MAX {
+                match self.consumer.next().now_or_never() {
+                    Some(delivery) => self.on_delivery(delivery).await?,
+                    None => break,
+                }
+            }
+            if self.hold.is_none_or(|hold| hold <= Instant::now()) {
+                self.hold = None;
+                if self.step().await? {
+                    self.backoff = Backoff::new(&self.cx.config);
+                } else {
+                    self.hold = Some(Instant::now() + self.backoff.step());
+                }
+            }
+        }
+    }
+
+    /// Lets what is saved be emitted and committed, for a while.
+    pub(super) async fn drain(&mut self, limit: Duration) -> Result<()> {
+        let end = Instant::now() + limit;
+        loop {
+            self.commit().await?;
+            let is_done = self.owned().all(|o| o.committed >= o.lane.applied);
+            if is_done {
+                return Ok(());
+            }
+            let notified = tokio::time::timeout_at(end, self.notify.notified()).await;
+            if notified.is_err() {
+                let late = self.owned().find(|o| o.committed < o.lane.applied);
+                let partition = late.map_or(Partition(0), |o| o.lane.partition);
+                tracing::warn!(%partition, "left with decisions not emitted; the next owner does it");
+                return Ok(());
+            }
+        }
+    }
+
+    /// Leaves the group.
+    pub(super) async fn leave(self) -> Result<()> {
+        drop(self.slots);
+        self.consumer.leave().await
+    }
+
+    async fn on_delivery(&mut self, delivery: Result<Delivery>) -> Result<()> {
+        match delivery {
+            Ok(Delivery::Assigned {
+                partition,
+                committed,
+            }) => {
+                self.consumer.pause(partition);
+                self.take_over(partition, committed, 0, false);
+            }
+            Ok(Delivery::Revoked { partition }) => {
+                self.slots.remove(&partition);
+            }
+            Ok(Delivery::Records { partition, records }) => self.take_in(partition, records),
+            Err(error) if is_final(&error) => return Err(error),
+            Err(error) => {
+                count(&self.cx.stats.retries, 1);
+                tracing::warn!(%error, "could not read commands; will try again");
+                self.backoff.wait().await;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_in(&mut self, partition: Partition, records: Vec<Record>) {
+        let Some(Slot::Owned(owned)) = self.slots.get_mut(&partition) else {
+            // Read before the take-over moved the position; they come again.
+            return;
+        };
+        let lane = &mut owned.lane;
+        let next = lane
+            .pending
+            .back()
+            .map_or(lane.applied, |r| r.offset.next());
+        lane.pending
+            .extend(records.into_iter().filter(|r| r.offset >= next));
+        if lane.pending.len() >= self.cx.config.prefetch_records_max && !lane.is_paused {
+            lane.is_paused = true;
+            self.consumer.pause(partition);
+        }
+    }
+
+    fn take_over(&mut self, partition: Partition, committed: Offset, restarts: u32, rebuild: bool) {
+        self.turn += 1;
+        let turn = self.turn;
+        let stop = CancellationToken::new();
+        let takeover = Takeover {
+            partition,
+            committed,
+            restarts,
+            rebuild,
+        };
+        let (cx, results, token) = (self.cx.clone(), self.recovering.clone(), stop.clone());
+        self.tracker.spawn(async move {
+            let lane = recover(&cx, takeover, &token).await;
+            // The receiver is gone when the engine has ended.
+            let _ = results.send((partition, turn, lane)).await;
+        });
+        let recovering = Recovering {
+            turn,
+            committed,
+            restarts,
+            _stop: stop.drop_guard(),
+        };
+        self.slots.insert(partition, Slot::Recovering(recovering));
+    }
+
+    async fn on_recovered(
+        &mut self,
+        partition: Partition,
+        turn: u64,
+        lane: Option<Lane>,
+    ) -> Result<()> {
+        let (Some(Slot::Recovering(was)), Some(lane)) = (self.slots.get(&partition), lane) else {
+            return Ok(());
+        };
+        if was.turn != turn {
+            return Ok(());
+        }
+        let applied = lane.applied;
+        let owned = Owned::begin(&self.cx, &self.tracker, lane, was, &self.notify);
+        self.slots.insert(partition, Slot::Owned(Box::new(owned)));
+        match self.consumer.seek(partition, applied).await {
+            Ok(()) => self.consumer.resume(partition),
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                self.slots.remove(&partition);
+            }
+            Err(error) if is_final(&error) || error.kind() == ErrorKind::NotFound => {
+                // Commands that were never decided are gone from the journal: its retention is
+                // shorter than an outage. Nothing here can bring them back.
+                return Err(error.with_context("partition", partition));
+            }
+            Err(error) => self.give_up(partition, &error).await?,
+        }
+        self.commit().await
+    }
+
+    /// A partition's memory can't be trusted any more: takes it over again, if it is still ours.
+    pub(super) async fn give_up(&mut self, partition: Partition, error: &Error) -> Result<()> {
+        let Some(Slot::Owned(owned)) = self.slots.get(&partition) else {
+            return Ok(());
+        };
+        count(&self.cx.stats.saves_failed, 1);
+        tracing::warn!(%error, %partition, "taking the partition over again");
+        if error.kind() == ErrorKind::Storage {
+            return Err(Error::new(ErrorKind::Storage, "save a batch")
+                .with_context("cause", error)
+                .with_context("partition", partition));
+        }
+        let (committed, restarts) = (owned.committed, owned.restarts + 1);
+        let rebuild = error.kind() == ErrorKind::Corrupt;
+        self.slots.remove(&partition);
+        self.consumer.pause(partition);
+        match self.consumer.commit(partition, committed).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                tracing::info!(%partition, "the partition is another's");
+            }
+            _ => self.take_over(partition, committed, restarts, rebuild),
+        }
+        Ok(())
+    }
+
+    /// Commits what has been emitted, and forgets it in the outbox.
+    async fn commit(&mut self) -> Result<()> {
+        let mut emitted = Vec::new();
+        for owned in self.owned() {
+            if let Some(error) = owned.progress.take_failure() {
+                return Err(error);
+            }
+            let upto = owned.progress.emitted();
+            if upto > owned.committed {
+                emitted.push((owned.lane.partition, owned.lane.fence, upto));
+            }
+        }
+        for (partition, fence, upto) in emitted {
+            match self.consumer.commit(partition, upto).await {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    self.slots.remove(&partition);
+                    continue;
+                }
+                Err(error) if is_final(&error) => return Err(error),
+                Err(error) => {
+                    // The next tick tries again.
+                    tracing::warn!(%error, %partition, "could not commit");
+                    continue;
+                }
+            }
+            if let Some(Slot::Owned(owned)) = self.slots.get_mut(&partition) {
+                owned.committed = upto;
+            }
+            match self.cx.ports.partitions.trim(partition, fence, upto).await {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    self.give_up(partition, &error).await?;
+                }
+                Err(error) => tracing::warn!(%error, %partition, "could not trim the outbox"),
+            }
+        }
+        Ok(())
+    }
+
+    async fn on_tick(&mut self) -> Result<()> {
+        self.commit().await?;
+        if let Err(error) = self.look().await {
+            if is_final(&error) {
+                return Err(error);
+            }
+            self.leases.doubt();
+            tracing::warn!(%error, "could not look at the store");
+        }
+        Ok(())
+    }
+
+    /// Compares the store with what it should be, fires timers, judges leases.
+    async fn look(&mut self) -> Result<()> {
+        self.compare().await?;
+        for slot in self.slots.values_mut() {
+            if let Slot::Owned(owned) = slot {
+                timers::fire(&self.cx, &mut owned.lane).await?;
+            }
+        }
+        if self.leases.look(&self.cx).await? {
+            self.compare().await?;
+        }
+        let is_building = self
+            .slots
+            .values()
+            .any(|s| matches!(s, Slot::Recovering(_)));
+        if is_building {
+            self.leases.doubt();
+            return Ok(());
+        }
+        self.tell_lost().await
+    }
+
+    /// A store that is not as it was left has lost writes, or has another owner.
+    async fn compare(&mut self) -> Result<()> {
+        let partitions: Vec<Partition> = self.owned().map(|o| o.lane.partition).collect();
+        if partitions.is_empty() {
+            return Ok(());
+        }
+        let marks = self.cx.ports.partitions.marks(&partitions).await?;
+        for (partition, mark) in partitions.into_iter().zip(marks) {
+            let Some(Slot::Owned(owned)) = self.slots.get(&partition) else {
+                continue;
+            };
+            let lane = &owned.lane;
+            let is_same = mark.fence == lane.fence
+                && mark.applied == lane.applied
+                && mark.incarnation == lane.incarnation
+                && mark.built;
+            if !is_same {
+                let error = Error::new(ErrorKind::Conflict, "find the store as it was left")
+                    .with_context("stored", mark.applied)
+                    .with_context("expected", lane.applied);
+                self.give_up(partition, &error).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell_lost(&mut self) -> Result<()> {
+        let after = self.cx.config.node_lost_after;
+        let mut commands = Vec::new();
+        for slot in self.slots.values_mut() {
+            let Slot::Owned(owned) = slot else { continue };
+            let lane = &mut owned.lane;
+            let desks: Vec<Target> = lane.watched.iter().cloned().map(Target::Desk).collect();
+            super::recovery::load(&self.cx, lane, desks.iter()).await?;
+            for desk in &desks {
+                if let Some(aggregate) = lane.aggregate(desk) {
+                    let lost = self.leases.lost(after, aggregate)?;
+                    commands.extend(lost.into_iter().map(|command| (lane.partition, command)));
+                }
+            }
+        }
+        for (partition, command) in commands {
+            let bytes = record::encode(&command)?;
+            self.cx
+                .append(Log::Commands, partition, bytes)
+                .await?
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits until then, or not at all.
+async fn until(hold: Option<Instant>) {
+    if let Some(hold) = hold {
+        tokio::time::sleep_until(hold).await;
+    }
+}
