@@ -269,6 +269,15 @@ pub(super) fn assign(dialog: u64, operator: &str, over_capacity: bool) -> DeskCo
     }
 }
 
+pub(super) fn begin(with: u64) -> DeskCommand {
+    DeskCommand::Begin {
+        customer: customer(with),
+        channel: ChannelId::try_new("web").unwrap(),
+        queue: queue_id("q"),
+        settings: crate::dialog::DialogSettings::default(),
+    }
+}
+
 pub(super) fn held(grant: GrantId, dialog: u64, epoch: u64) -> DeskCommand {
     DeskCommand::Held {
         grant,

@@ -6,6 +6,7 @@ mod determinism;
 mod dialogs;
 mod lives;
 mod model;
+mod pair;
 mod promises;
 mod table;
 mod table_grants;
