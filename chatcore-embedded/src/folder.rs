@@ -51,7 +51,7 @@ impl Folder {
     /// Creates the folder when missing, and locks it.
     pub(crate) fn lock(path: &Path) -> Result<Self> {
         let context = |e: Error| e.with_context("folder", path.display());
-        fs::create_dir_all(path).map_err(|e| context(from_io(OPEN, e)))?;
+        create_private(path).map_err(|e| context(from_io(OPEN, e)))?;
         let mut lock = File::options()
             .create(true)
             .truncate(false)
@@ -161,9 +161,10 @@ impl Folder {
         file.write_all(&serde_json::to_vec_pretty(&format)?)?;
         file.sync_all()?;
         File::open(self.unfinished_database())?.sync_all()?;
-        // Both names in one step is not to be had. A crash between the two leaves a database
-        // without its format file, and nothing in it: `recover_creation` completes that.
+        // Both names in one step is not to be had. A crash between the two leaves an empty
+        // database with a format file that is ready: `recover_creation` completes that.
         fs::rename(unfinished, self.path.join("format.json.ready"))?;
+        self.sync()?;
         fs::rename(self.unfinished_database(), self.database())?;
         self.sync()?;
         fs::rename(
@@ -201,8 +202,71 @@ impl Folder {
     }
 }
 
+/// Creates the folder when missing, for nobody else to read: people's words are in it.
+fn create_private(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
 fn note_holder(lock: &mut File) -> io::Result<()> {
     lock.set_len(0)?;
     lock.rewind()?;
     writeln!(lock, "{}", std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORMAT_OF_TEST: Format = Format {
+        format: FORMAT,
+        partitions: 4,
+        incarnation: 7,
+    };
+
+    /// A creation that is complete up to its last two renamings.
+    fn prepared() -> (tempfile::TempDir, Folder) {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::lock(place.path()).unwrap();
+        folder.begin().unwrap();
+        fs::write(folder.unfinished_database(), "database").unwrap();
+        (place, folder)
+    }
+
+    #[test]
+    fn a_creation_that_ended_before_the_database_had_its_name_begins_again() {
+        let (place, folder) = prepared();
+        fs::write(place.path().join("format.json.ready"), "{}").unwrap();
+        folder.recover_creation().unwrap();
+        assert_eq!(folder.format().unwrap(), None);
+        folder.begin().unwrap();
+        fs::write(folder.unfinished_database(), "database").unwrap();
+        folder.finish(FORMAT_OF_TEST).unwrap();
+        assert_eq!(folder.format().unwrap(), Some(FORMAT_OF_TEST));
+    }
+
+    #[test]
+    fn a_creation_that_ended_before_its_last_step_is_completed() {
+        let (place, folder) = prepared();
+        folder.finish(FORMAT_OF_TEST).unwrap();
+        let ready = place.path().join("format.json.ready");
+        fs::rename(place.path().join("format.json"), ready).unwrap();
+        folder.recover_creation().unwrap();
+        assert_eq!(folder.format().unwrap(), Some(FORMAT_OF_TEST));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_folder_is_for_its_owner_only() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a").join("b");
+        let _folder = Folder::lock(&path).unwrap();
+        let mode = fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
 }

@@ -3,6 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Duration,
 };
 
 use chatcore::{
@@ -10,7 +11,10 @@ use chatcore::{
     sabotage::{self, Switch},
 };
 use redb::{Durability, WriteTransaction};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     database::{Open, Shared},
@@ -21,6 +25,9 @@ use crate::{
 
 /// The most writes in one group.
 const GROUP_JOBS_MAX: usize = 256;
+/// What was answered as visible is synced within this. An append usually comes sooner, and then
+/// one sync does for both.
+const SYNC_WITHIN: Duration = Duration::from_millis(5);
 /// Where the number of the last group is kept.
 pub(crate) const GROUP_KEY: &[u8] = b"group";
 const WRITE: &str = "write to the embedded database";
@@ -144,8 +151,8 @@ pub(crate) struct Writer {
     open: Option<Arc<Open>>,
     mark: Mark,
     group: u64,
-    /// Whether something was answered as visible that is not synced yet.
-    unsynced: bool,
+    /// Until when what was answered as visible is synced, if there is such.
+    sync_by: Option<Instant>,
 }
 
 impl Writer {
@@ -155,15 +162,30 @@ impl Writer {
             open: Some(open),
             mark,
             group,
-            unsynced: false,
+            sync_by: None,
         }
     }
 
-    /// Writes until told to close, or until nobody is left who could write.
-    pub(crate) fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
+    /// Writes until told to close, or until nobody is left who could write. On a thread of its own:
+    /// it blocks on the disk.
+    pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
         let mut messages = Vec::with_capacity(GROUP_JOBS_MAX);
         let mut closers = Vec::new();
-        while inbox.blocking_recv_many(&mut messages, GROUP_JOBS_MAX) > 0 {
+        loop {
+            let received = inbox.recv_many(&mut messages, GROUP_JOBS_MAX);
+            let received = match self.sync_by {
+                None => received.await,
+                Some(by) => match timeout_at(by, received).await {
+                    Ok(received) => received,
+                    Err(_) => {
+                        self.sync();
+                        continue;
+                    }
+                },
+            };
+            if received == 0 {
+                break;
+            }
             let mut jobs = Vec::with_capacity(messages.len());
             for message in messages.drain(..) {
                 match message {
@@ -176,7 +198,8 @@ impl Writer {
                 }
             }
             self.write(jobs);
-            if self.unsynced && inbox.is_empty() {
+            // One visible write after the other must not put the sync off for ever.
+            if self.sync_by.is_some_and(|by| by <= Instant::now()) {
                 self.sync();
             }
         }
@@ -214,6 +237,7 @@ impl Writer {
 
     /// Makes durable what was answered as visible.
     fn sync(&mut self) {
+        self.sync_by = None;
         if self.shared.health().is_ok() {
             // A failure is kept: the next write hears of it, and so does readiness.
             drop(self.guarded(|this| this.commit(&mut [], Durability::Immediate)));
@@ -225,11 +249,16 @@ impl Writer {
         let group = self.group + 1;
         self.transact(jobs, durability, group).map_err(failed)?;
         self.group = group;
-        self.unsynced = matches!(durability, Durability::None);
-        if !self.unsynced {
-            self.mark.set(group).map_err(|e| from_io(WRITE, e))?;
+        match durability {
+            Durability::Immediate => {
+                self.sync_by = None;
+                self.mark.set(group).map_err(|e| from_io(WRITE, e))
+            }
+            _ => {
+                self.sync_by.get_or_insert(Instant::now() + SYNC_WITHIN);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     fn transact(
@@ -263,7 +292,7 @@ impl Writer {
     }
 
     fn close(mut self, closers: Vec<oneshot::Sender<Result<()>>>) {
-        if self.unsynced {
+        if self.sync_by.is_some() {
             self.sync();
         }
         self.shared.forget();

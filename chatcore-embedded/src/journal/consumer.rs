@@ -14,6 +14,8 @@ use crate::{tables::POSITIONS, writer::Answer};
 
 /// The most records handed out at a time.
 const RECORDS_MAX: usize = 256;
+/// Past this many bytes no further record is added.
+const BYTES_MAX: usize = 4 << 20;
 
 #[derive(Debug)]
 pub(super) struct EmbeddedConsumer {
@@ -85,7 +87,9 @@ impl Consumer for EmbeddedConsumer {
                 Step::Wait => self.journal.database.wait_for(changed).await?,
                 Step::Read(partition, from) => {
                     let log = self.group.0;
-                    let records = self.journal.read(log, partition, from, RECORDS_MAX).await?;
+                    let place = (partition, from);
+                    let read = self.journal.read_within(log, place, RECORDS_MAX, BYTES_MAX);
+                    let records = read.await?;
                     let to = records.last().map_or(from, |r| r.offset.next());
                     // Revoked while we read: then they are not ours to hand out.
                     let mine = self.with_member(|m| m.advance(partition, from, to));

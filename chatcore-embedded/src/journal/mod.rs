@@ -136,6 +136,59 @@ impl EmbeddedJournal {
         )));
         Ok(pending)
     }
+
+    /// Reads records until there are `limit`, or until they have `bytes_max`; one at least.
+    async fn read_within(
+        &self,
+        log: Log,
+        (partition, from): (Partition, Offset),
+        limit: usize,
+        bytes_max: usize,
+    ) -> Result<Vec<Record>> {
+        self.check(partition, READ)?;
+        let end = {
+            let durable = lock(&self.state.durable);
+            let Some(durable) = durable.get(self.state.slot(log, partition)) else {
+                return Ok(Vec::new());
+            };
+            if from < durable.start {
+                return Err(trimmed(partition, from));
+            }
+            if let Some(records) = durable.recent(from, limit) {
+                return Ok(records);
+            }
+            durable.end
+        };
+        let range = record_key(partition, from).until(record_key(partition, end));
+        let read = self.database.read(move |view| {
+            let mut records: Vec<Record> = Vec::new();
+            let mut bytes = 0;
+            let mut damaged = false;
+            view.scan(table(log), &range, &mut |key, value| {
+                let record = decode_record(key, value);
+                damaged |= record.is_none();
+                bytes += value.len();
+                records.extend(record);
+                !damaged && records.len() < limit && bytes < bytes_max
+            })?;
+            Ok((records, damaged))
+        });
+        let (records, damaged) = read.await?;
+        let first = records.first().map(|r| r.offset);
+        if damaged || (limit > 0 && first != Some(from)) {
+            // Trimmed while we read, or a record is missing that was durable.
+            let start = self.bounds(log, partition).await?.0;
+            if from < start {
+                return Err(trimmed(partition, from));
+            }
+            return Err(
+                corrupt(READ, "a record of the journal is damaged or missing")
+                    .with_context("partition", partition)
+                    .with_context("offset", from),
+            );
+        }
+        Ok(records)
+    }
 }
 
 #[async_trait]
@@ -184,47 +237,8 @@ impl Journal for EmbeddedJournal {
         from: Offset,
         limit: usize,
     ) -> Result<Vec<Record>> {
-        self.check(partition, READ)?;
-        let end = {
-            let durable = lock(&self.state.durable);
-            let Some(durable) = durable.get(self.state.slot(log, partition)) else {
-                return Ok(Vec::new());
-            };
-            if from < durable.start {
-                return Err(trimmed(partition, from));
-            }
-            if let Some(records) = durable.recent(from, limit) {
-                return Ok(records);
-            }
-            durable.end
-        };
-        let range = record_key(partition, from).until(record_key(partition, end));
-        let read = self.database.read(move |view| {
-            let mut records = Vec::new();
-            let mut damaged = false;
-            view.scan(table(log), &range, &mut |key, value| {
-                let record = decode_record(key, value);
-                damaged |= record.is_none();
-                records.extend(record);
-                !damaged && records.len() < limit
-            })?;
-            Ok((records, damaged))
-        });
-        let (records, damaged) = read.await?;
-        let first = records.first().map(|r| r.offset);
-        if damaged || (limit > 0 && first != Some(from)) {
-            // Trimmed while we read, or a record is missing that was durable.
-            let start = self.bounds(log, partition).await?.0;
-            if from < start {
-                return Err(trimmed(partition, from));
-            }
-            return Err(
-                corrupt(READ, "a record of the journal is damaged or missing")
-                    .with_context("partition", partition)
-                    .with_context("offset", from),
-            );
-        }
-        Ok(records)
+        self.read_within(log, (partition, from), limit, usize::MAX)
+            .await
     }
 
     async fn bounds(&self, log: Log, partition: Partition) -> Result<(Offset, Offset)> {

@@ -1,18 +1,25 @@
 //! Other processes: one that is killed, and one that comes second.
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::Arc,
 };
 
-use chatcore::error::ErrorKind;
+use chatcore::{
+    clock::SystemClock,
+    error::ErrorKind,
+    ids::{Offset, Partition},
+    journal::Log,
+};
 
-use super::{open_real, whole, write, written};
-use crate::writer::Answer;
+use super::{open_real, whole, write};
+use crate::{Embedded, Options, writer::Answer};
 
 const FOLDER: &str = "CHATCORE_EMBEDDED_TEST_FOLDER";
-const CALLERS: u64 = 16;
+const CALLERS: u32 = 16;
 
 /// Runs one test of this very program in a process of its own.
 fn child(test: &str, folder: &Path) -> Child {
@@ -25,43 +32,57 @@ fn child(test: &str, folder: &Path) -> Child {
         .unwrap()
 }
 
-/// Not a test: what the killed process does. Prints each record once it was answered.
+/// Not a test: what the killed process does. Prints each append once it was durable.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "runs in a process of its own, started by the test below"]
 async fn append_until_killed() {
     let Some(folder) = std::env::var_os(FOLDER) else {
         return;
     };
-    let database = open_real(Path::new(&folder)).unwrap();
-    let from = written(&database).await.last().map_or(0, |n| n + 1);
+    let journal = open_ports(Path::new(&folder)).await.ports().journal;
     let mut running = tokio::task::JoinSet::new();
     for caller in 0..CALLERS {
-        let database = database.clone();
+        let journal = Arc::clone(&journal);
         running.spawn(async move {
+            let partition = Partition(caller % journal.partitions());
             for i in 0.. {
-                let n = from + i * CALLERS + caller;
-                write(&database, n, Answer::WhenDurable).await.unwrap();
-                println!("answered {n}");
+                let text = format!("{}.{caller}.{i}", std::process::id());
+                let append = journal.try_append(Log::Commands, partition, text.clone().into());
+                let receipt = append.unwrap().await.unwrap();
+                println!("durable {} {} {text}", partition.0, receipt.offset.0);
             }
         });
     }
     running.join_all().await;
 }
 
+async fn open_ports(folder: &Path) -> Embedded {
+    Embedded::open(Options::new(folder), Arc::new(SystemClock))
+        .await
+        .unwrap()
+}
+
+/// Partition, offset and text of a durable append.
+fn told(line: &str) -> Option<((u32, u64), String)> {
+    let mut words = line.strip_prefix("durable ")?.split(' ');
+    let partition = words.next()?.parse().ok()?;
+    let offset = words.next()?.parse().ok()?;
+    // The last line may be cut.
+    let text = words.next()?;
+    (text.matches('.').count() == 2).then(|| ((partition, offset), text.to_owned()))
+}
+
 #[tokio::test]
-async fn what_was_answered_is_there_after_kill_9() {
-    let _whole = whole();
+async fn a_durable_append_is_there_after_kill_9() {
     let folder = tempfile::tempdir().unwrap();
-    let mut answered = Vec::new();
+    let mut durable = BTreeMap::new();
     for round in 1..=4 {
         let mut killed = child("tests::child::append_until_killed", folder.path());
         let lines = BufReader::new(killed.stdout.take().unwrap()).lines();
         let mut count = 0;
-        for line in lines.map_while(Result::ok) {
-            if let Some(n) = line.strip_prefix("answered ") {
-                answered.push(n.parse::<u64>().unwrap());
-                count += 1;
-            }
+        for told in lines.map_while(Result::ok).filter_map(|line| told(&line)) {
+            assert_eq!(durable.insert(told.0, told.1), None, "an offset came twice");
+            count += 1;
             if count == 150 * round {
                 killed.kill().unwrap();
             }
@@ -69,12 +90,16 @@ async fn what_was_answered_is_there_after_kill_9() {
         killed.wait().unwrap();
         assert!(count >= 150 * round, "it ended by itself");
     }
-    let database = open_real(folder.path()).unwrap();
-    let found = written(&database).await;
-    for n in &answered {
-        assert!(found.contains(n), "{n} was answered and is gone");
+    let embedded = open_ports(folder.path()).await;
+    let journal = embedded.ports().journal;
+    for ((partition, offset), text) in durable {
+        let place = (Partition(partition), Offset(offset));
+        let found = journal.read(Log::Commands, place.0, place.1, 1).await;
+        // A text whose last digits were cut is a beginning of the one that is there.
+        let found = found.unwrap().remove(0).bytes;
+        assert!(found.starts_with(text.as_bytes()), "{place:?}: {text}");
     }
-    database.close().await.unwrap();
+    embedded.close().await.unwrap();
 }
 
 /// Not a test: what the second process does.

@@ -88,6 +88,46 @@ async fn a_folder_that_lost_an_answered_group_is_refused() {
     assert!(error.to_string().contains("answered"), "{error}");
 }
 
+/// The last group before a crash, damaged in each sector that it wrote: whole or refused.
+#[tokio::test]
+async fn damage_to_the_last_answered_group_is_never_silent() {
+    const SECTOR_BYTES: usize = 512;
+    let _whole = whole();
+    let folder = tempfile::tempdir().unwrap();
+    let database = open_real(folder.path()).unwrap();
+    for n in 0..20 {
+        write(&database, n, Answer::WhenDurable).await.unwrap();
+    }
+    let path = folder.path().join("chatcore.redb");
+    let before = fs::read(&path).unwrap();
+    write(&database, 20, Answer::WhenDurable).await.unwrap();
+    // As a crash leaves them: the database is still open.
+    let after = fs::read(&path).unwrap();
+    let crashed = tempfile::tempdir().unwrap();
+    for name in ["mark", "format.json"] {
+        fs::copy(folder.path().join(name), crashed.path().join(name)).unwrap();
+    }
+    database.close().await.unwrap();
+
+    let sectors = after.chunks(SECTOR_BYTES).zip(before.chunks(SECTOR_BYTES));
+    let written_to = sectors.enumerate().filter(|(_, (a, b))| a != b);
+    let mut refused = 0;
+    for at in written_to.map(|(i, _)| i * SECTOR_BYTES) {
+        let mut damaged = after.clone();
+        damaged[at..at + SECTOR_BYTES].fill(0x5a);
+        fs::write(crashed.path().join("chatcore.redb"), damaged).unwrap();
+        match open_real(crashed.path()) {
+            Ok(database) => {
+                assert_eq!(written(&database).await.len(), 21, "sector at {at}");
+                database.close().await.unwrap();
+                fs::copy(folder.path().join("mark"), crashed.path().join("mark")).unwrap();
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused > 3, "only {refused} were noticed");
+}
+
 #[tokio::test]
 async fn a_missing_or_empty_database_is_refused() {
     let _whole = whole();
