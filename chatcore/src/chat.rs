@@ -16,6 +16,7 @@ use self::parts::Parts;
 use crate::{
     channel::ChannelIntake,
     effects::{CommandWriter, Effect, run_effect},
+    engine::{Engine, EngineStats},
     error::{Error, ErrorKind, Result},
     identity::Who,
     ids::{ChannelId, DeskId, Node, Participant, Target},
@@ -39,6 +40,7 @@ pub struct Chat {
 #[derive(Debug)]
 struct Inner {
     hub: Arc<Hub>,
+    engine: Arc<Engine>,
     edge: Arc<Edge>,
     desks: Vec<(DeskId, DeskConfig)>,
     effects: Vec<Arc<dyn Effect>>,
@@ -70,6 +72,12 @@ impl Chat {
         self.inner.hub.stats()
     }
 
+    /// What this node's engine counts; each figure only grows.
+    #[must_use]
+    pub fn engine_stats(&self) -> Arc<EngineStats> {
+        self.inner.engine.stats()
+    }
+
     /// Takes what customers of a channel write; none when no adapter of that name was added.
     #[must_use]
     pub fn channel(&self, channel: &ChannelId) -> Option<ChannelIntake> {
@@ -91,9 +99,9 @@ impl Chat {
         ))
     }
 
-    /// Drives the node until `shutdown`: its inbox, its lease, its sessions' streams, and what runs
-    /// from events. Returns when everything has ended; sessions are closed as draining. When one
-    /// part fails for good the others are ended too.
+    /// Drives the node until `shutdown`: the engine, its inbox, its lease, its sessions' streams,
+    /// and what runs from events. Returns when everything has ended; sessions are closed as
+    /// draining. When one part fails for good the others are ended too.
     ///
     /// # Errors
     /// Of the parts that it drives, when repeating can't help.
@@ -107,6 +115,10 @@ impl Chat {
         let mut parts = Vec::new();
         let hub = Arc::clone(&self.inner.hub).run(stop.clone());
         parts.push(("sessions", drive(&tracker, &stop, hub)));
+        let engine = Arc::clone(&self.inner.engine);
+        let engine_stop = stop.clone();
+        let engine = async move { engine.run(engine_stop).await };
+        parts.push(("the engine", drive(&tracker, &stop, engine)));
         for effect in &self.inner.effects {
             let config = self.inner.parts.effects.clone();
             let effect = run_effect(self.ports().clone(), effect.clone(), config, stop.clone());

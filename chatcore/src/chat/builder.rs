@@ -12,6 +12,7 @@ use crate::{
     channel::ChannelAdapter,
     dialog::DialogSettings,
     effects::EffectsConfig,
+    engine::{Engine, EngineConfig},
     error::{Error, ErrorKind, Result},
     identity::{BodySealer, NoRedaction, PlainSealer, Redactor},
     ids::{ChannelId, DeskId, Node, NodeEpoch, NodeId},
@@ -33,6 +34,7 @@ pub struct ChatBuilder {
     rules: Rules,
     desks: BTreeMap<DeskId, DeskConfig>,
     hub: HubConfig,
+    engine: EngineConfig,
     session: SessionConfig,
     parts: Parts,
 }
@@ -48,6 +50,7 @@ impl ChatBuilder {
             rules: Rules::default(),
             desks: BTreeMap::new(),
             hub: HubConfig::default(),
+            engine: EngineConfig::default(),
             session: SessionConfig::default(),
             parts: Parts::default(),
         }
@@ -116,6 +119,13 @@ impl ChatBuilder {
         self
     }
 
+    /// Bounds and times of the engine.
+    #[must_use]
+    pub fn with_engine(mut self, config: EngineConfig) -> Self {
+        self.engine = config;
+        self
+    }
+
     /// Bounds and times of sessions.
     #[must_use]
     pub fn with_sessions(mut self, config: SessionConfig) -> Self {
@@ -170,6 +180,8 @@ impl ChatBuilder {
             id: self.node,
             epoch: self.epoch.unwrap_or_else(random_epoch),
         };
+        let policies = self.parts.policies.clone();
+        let engine = Engine::try_new(self.ports.clone(), node.clone(), policies, self.engine)?;
         let edge = Edge {
             rules: self.rules,
             redactor: self.redactor,
@@ -178,6 +190,7 @@ impl ChatBuilder {
         Ok(Chat {
             inner: Arc::new(Inner {
                 hub: Arc::new(Hub::new(self.ports, self.sealer, node, self.hub)),
+                engine: Arc::new(engine),
                 edge: Arc::new(edge),
                 desks: self.desks.into_iter().collect(),
                 effects,

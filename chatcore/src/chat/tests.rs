@@ -1,4 +1,4 @@
-//! The chat on in-process ports, without an engine: what is saved is saved by hand.
+//! The chat on in-process ports.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use crate::{
     content::Content,
     dialog::{CustomerCommand, Open},
     identity::{Assurance, Identity},
-    ids::{ChannelId, CustomerId, DeviceId, Fence, Partition, StaffId},
+    ids::{ChannelId, CustomerId, DeviceId, StaffId},
     memory,
+    record::{Outcome, Reply},
     routing::{SessionEvent, StreamState},
-    store::Rebuild,
 };
 
 /// A wall clock that follows tokio's, so that tests may pause it.
@@ -63,18 +63,7 @@ fn open() -> Command<Content> {
     }))
 }
 
-/// Marks the empty store as whole, as an engine does that finds an empty journal.
-async fn build_store(chat: &Chat) {
-    let partitions = &chat.ports().partitions;
-    for partition in (0..4).map(Partition) {
-        let fence = partitions.take(partition, Fence(0)).await.unwrap().fence;
-        let done = partitions.rebuild(partition, fence, Rebuild::Done);
-        done.await.unwrap();
-    }
-}
-
 async fn while_running<T>(chat: &Chat, doing: impl Future<Output = T>) -> T {
-    build_store(chat).await;
     let shutdown = CancellationToken::new();
     tokio::select! {
         done = doing => done,
@@ -83,7 +72,7 @@ async fn while_running<T>(chat: &Chat, doing: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_sent_is_told_as_durable() {
+async fn what_is_sent_is_told_as_durable_and_decided() {
     let chat = chat();
     while_running(&chat, async {
         let who = anna();
@@ -99,7 +88,23 @@ async fn what_is_sent_is_told_as_durable() {
                     assert_eq!((told, n), (target, 1));
                     break;
                 }
-                SessionEvent::Reset { .. } => {}
+                SessionEvent::Waiting { .. } | SessionEvent::Reset { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        loop {
+            match events.next().await.unwrap() {
+                SessionEvent::Reply { n, reply, .. } => {
+                    assert_eq!(n, 1);
+                    match reply {
+                        Reply::Outcome(Outcome::Accepted(done)) => assert!(done.dialog.is_some()),
+                        other => panic!("{other:?}"),
+                    }
+                    break;
+                }
+                SessionEvent::Waiting { .. }
+                | SessionEvent::Reset { .. }
+                | SessionEvent::Range { .. } => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -114,9 +119,16 @@ async fn an_operator_starts_with_the_board() {
         let mut session = chat
             .connect(connect(olga(), Duration::from_secs(3600)))
             .unwrap();
-        match session.next().await.unwrap() {
-            SessionEvent::Reset { state, .. } => assert!(matches!(state, StreamState::Board(_))),
-            other => panic!("{other:?}"),
+        loop {
+            match session.next().await.unwrap() {
+                // Until the engine has built the store.
+                SessionEvent::Waiting { .. } => {}
+                SessionEvent::Reset { state, .. } => {
+                    assert!(matches!(state, StreamState::Board(_)));
+                    break;
+                }
+                other => panic!("{other:?}"),
+            }
         }
     })
     .await;
