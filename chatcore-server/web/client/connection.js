@@ -183,7 +183,7 @@ export class Connection {
     if (frame.welcome) {
       this.#welcomed(frame.welcome);
     } else if (frame.ping) {
-      this.send({ pong: { now: this.#heard } });
+      this.send({ pong: {} });
     } else if (frame.reconnect) {
       this.ended = { code: 4412, text: 'draining' };
       this.restart(frame.reconnect.after_ms);

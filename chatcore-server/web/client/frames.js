@@ -104,7 +104,11 @@
  * @typedef {{ dialog: DialogEvent } | { customer: CustomerEvent } | { board: BoardEvent }} Event
  * @typedef {{ seq: number, hash: string, at: number, visibility: 'everyone' | 'staff', event: Event }} StreamEvent
  * @typedef {{ dialog: number, participant: Participant, delivered: number, read: number }} Cursor
- * @typedef {{ customer: string, phase: Phase, owner: string | null, epoch: number, queue: string | QueueRef | null, desk: string | null }} DialogHead
+ * @typedef {{
+ *   customer: string, channel?: string | null, phase: Phase, owner: string | null, epoch: number,
+ *   queue: QueueRef | null, desk: string | null, since?: number | null, topic?: string | null,
+ *   tags?: string[], rating?: number | null,
+ * }} DialogHead
  */
 
 /**

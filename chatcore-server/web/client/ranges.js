@@ -2,6 +2,9 @@
 
 /** @import { Position, Range, Reset } from './frames.js' */
 
+/** The protocol's limit of a resume. */
+const RESUMED_MAX = 100;
+
 /**
  * Follows positions of streams. It never guesses: what does not join is `broken`, and the caller
  * reconnects and resumes from what it really has.
@@ -15,14 +18,14 @@ export class Ranges {
     return this.#positions.get(stream) ?? null;
   }
 
-  /** The positions to resume from, by stream. */
+  /** The positions to resume from, by stream: those that moved last, when there are too many. */
   resume() {
-    return Object.fromEntries(this.#positions);
+    return Object.fromEntries([...this.#positions].slice(-RESUMED_MAX));
   }
 
   /** @param {Reset} reset */
   reset(reset) {
-    this.#positions.set(reset.stream, reset.position);
+    this.#move(reset.stream, reset.position);
   }
 
   /** @param {string} stream */
@@ -60,8 +63,14 @@ export class Ranges {
     if (range.upto.seq < range.after.seq || !ordered(range)) {
       return 'broken';
     }
-    this.#positions.set(range.stream, range.upto);
+    this.#move(range.stream, range.upto);
     return 'apply';
+  }
+
+  /** @param {string} stream @param {Position} position */
+  #move(stream, position) {
+    this.#positions.delete(stream);
+    this.#positions.set(stream, position);
   }
 }
 

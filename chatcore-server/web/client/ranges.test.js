@@ -53,3 +53,15 @@ test('an unknown stream may begin only at its beginning', () => {
   ranges.forget('dialog/1');
   assert.equal(ranges.position('dialog/1'), null);
 });
+
+test('of too many streams those that moved last are resumed', () => {
+  const ranges = new Ranges();
+  for (let id = 1; id <= 120; id += 1) {
+    ranges.reset({ stream: `dialog/${id}`, position: at(1), reason: 'start' });
+  }
+  ranges.accept({ stream: 'dialog/1', after: at(1), upto: at(2), events: [] });
+  const resumed = Object.keys(ranges.resume());
+  assert.equal(resumed.length, 100);
+  assert.ok(resumed.includes('dialog/1'));
+  assert.ok(!resumed.includes('dialog/2'));
+});

@@ -1,6 +1,6 @@
 // A dialog as its events tell it. Pure: folds what the client heard and what history brought.
 
-/** @import { Body, Cursor, DialogEvent, DialogHead, Participant, Phase, QueueRef, StreamEvent } from '../client/frames.js' */
+/** @import { Body, Cursor, DialogEvent, DialogHead, Participant, Phase, StreamEvent } from '../client/frames.js' */
 
 /**
  * One thing to show: a message, a note, or a line that says what happened.
@@ -102,8 +102,15 @@ export class Dialog {
       this.phase = head.phase;
       this.owner = head.owner;
       this.epoch = head.epoch;
-      this.queue = queueName(head.queue);
+      this.queue = head.queue?.queue ?? null;
       this.desk = head.desk;
+      this.waitingSince = head.since ?? null;
+      this.channel = head.channel ?? this.channel;
+      this.topic = head.topic ?? null;
+      this.tags = head.tags ?? [];
+      this.score = head.rating ?? null;
+      // What older events say of these is older than the head.
+      ['topic', 'tags', 'since', 'rated'].forEach((fact) => this.#factsFrom.set(fact, position + 1));
     }
     this.version += 1;
   }
@@ -223,9 +230,10 @@ export class Dialog {
       newest('ended', () => (this.outcome = fields.outcome));
       this.closedAt ??= this.phase === 'closed' ? at : null;
     } else if (name === 'reopened') {
-      newest('ended', () => (this.outcome = this.score = null));
+      newest('ended', () => (this.outcome = null));
+      newest('rated', () => (this.score = null));
     } else if (name === 'rated') {
-      newest('ended', () => (this.score = fields.score));
+      newest('rated', () => (this.score = fields.score));
     } else if (name === 'waiting' && this.phase === 'waiting') {
       newest('since', () => (this.waitingSince = fields.since));
     }
@@ -305,9 +313,4 @@ function faces(author, reader) {
 function sameSide(a, b) {
   const isCustomer = (/** @type {Participant} */ who) => typeof who !== 'string' && 'customer' in who;
   return isCustomer(a) === isCustomer(b);
-}
-
-/** @param {string | QueueRef | null} queue */
-function queueName(queue) {
-  return queue && typeof queue === 'object' ? queue.queue : queue;
 }

@@ -38,7 +38,7 @@ test('the life of a dialog is followed through its events', () => {
 
 test('older pages join below, and never change who owns the dialog now', () => {
   const dialog = new Dialog(17);
-  dialog.reset(6, { customer: 'anna', phase: 'assigned', owner: 'olga', epoch: 2, queue: 'cards', desk: 'main' });
+  dialog.reset(6, { customer: 'anna', phase: 'assigned', owner: 'olga', epoch: 2, queue, desk: 'main', topic: 'cards', tags: [] });
   dialog.live([message(7, 'new')], 7);
   dialog.older([message(5, 'b'), event(6, { closed: { by: olga, outcome: 'old', epoch: 9 } })], 4);
   dialog.older([event(1, { opened: { customer: 'anna', channel: 'web', by: anna, topic: 'cards' } }), message(3, 'a')], 0);
