@@ -154,6 +154,7 @@ export default {
   'lists.waiting': 'Waiting',
   'lists.mine': 'Mine',
   'lists.held': 'On hold',
+  'lists.others': 'With others',
   'lists.closed': 'Closed',
   'lists.oldest': 'The longest',
   'lists.load': '{n} of {capacity}',
@@ -270,7 +271,7 @@ export default {
   'help.search': 'search',
   'help.templates': 'templates, while writing',
   'help.edit': 'edit the last message, in an empty field',
-  'help.back': 'back to the lists, in a narrow window',
+  'help.back': 'out of the field; back to the lists, in a narrow window',
 
   'yes': 'Yes',
   'no': 'No',

@@ -20,11 +20,13 @@ export function pageLanguage(asked = null) {
 export function translator(lang) {
   const phrases = LANGUAGES[lang] ?? en;
   const plurals = new Intl.PluralRules(lang);
-  const clock = new Intl.DateTimeFormat(lang, { hour: '2-digit', minute: '2-digit' });
-  const seconds = new Intl.DateTimeFormat(lang, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
-  const day = new Intl.DateTimeFormat(lang, { day: 'numeric', month: 'long' });
-  const yearDay = new Intl.DateTimeFormat(lang, { day: 'numeric', month: 'long', year: 'numeric' });
-  const short = new Intl.DateTimeFormat(lang, { day: 'numeric', month: 'short' });
+  // English without a country would count hours to twelve.
+  const region = lang === 'en' ? 'en-GB' : lang;
+  const clock = new Intl.DateTimeFormat(region, { hour: '2-digit', minute: '2-digit' });
+  const seconds = new Intl.DateTimeFormat(region, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+  const day = new Intl.DateTimeFormat(region, { day: 'numeric', month: 'long' });
+  const yearDay = new Intl.DateTimeFormat(region, { day: 'numeric', month: 'long', year: 'numeric' });
+  const short = new Intl.DateTimeFormat(region, { day: 'numeric', month: 'short' });
   const numbers = new Intl.NumberFormat(lang);
 
   /**

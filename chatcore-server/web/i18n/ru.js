@@ -154,6 +154,7 @@ export default {
   'lists.waiting': 'В очереди',
   'lists.mine': 'Мои',
   'lists.held': 'На удержании',
+  'lists.others': 'У других',
   'lists.closed': 'Закрытые',
   'lists.oldest': 'Дольше всех',
   'lists.load': '{n} из {capacity}',
@@ -270,7 +271,7 @@ export default {
   'help.search': 'поиск',
   'help.templates': 'шаблоны, пока пишете',
   'help.edit': 'изменить последнее сообщение, в пустом поле',
-  'help.back': 'назад к спискам, в узком окне',
+  'help.back': 'из поля; назад к спискам, в узком окне',
 
   'yes': 'Да',
   'no': 'Нет',

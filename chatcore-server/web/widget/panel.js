@@ -236,15 +236,20 @@ export class Panel {
   #showFooter(dialog) {
     const rated = dialog?.score !== null && dialog?.score !== undefined;
     const footer = `${dialog?.id} ${dialog?.phase} ${rated} ${this.#ending} ${dialog?.entries.length === 0}`;
-    this.#composer.element.hidden = dialog?.phase === 'closed' || dialog?.phase === 'wrap_up';
     if (footer === this.#footer) {
       return;
     }
     this.#footer = footer;
-    const focused = this.#actions.contains(/** @type {ShadowRoot | Document} */ (this.element.getRootNode()).activeElement);
+    const active = /** @type {ShadowRoot | Document} */ (this.element.getRootNode()).activeElement;
+    const focused = this.#actions.contains(active) || this.#composer.element.contains(active);
+    const over = dialog?.phase === 'closed' || dialog?.phase === 'wrap_up';
+    this.#composer.element.hidden = over;
     fill(this.#actions, ...this.#footerParts(dialog, rated));
-    if (focused) {
-      (this.#actions.querySelector('button') ?? this.#composer.field).focus();
+    // What had the focus may be gone: a keyboard must not fall out of the panel.
+    if (focused && !active?.isConnected) {
+      /** @type {HTMLElement} */ (this.#actions.querySelector('button, input') ?? this.#composer.field).focus();
+    } else if (focused && over) {
+      /** @type {HTMLElement | null} */ (this.#actions.querySelector('button, input'))?.focus();
     }
   }
 

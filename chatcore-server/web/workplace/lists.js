@@ -11,12 +11,13 @@ import { outcomeText } from '../ui/texts.js';
 
 /**
  * @typedef {{ dialog: number, customer: string, queue: string, channel: string, since: number | null, unread: number, snippet: string, mark: string }} Item
- * @typedef {'waiting' | 'mine' | 'held' | 'closed'} Name
+ * @typedef {'waiting' | 'mine' | 'held' | 'others' | 'closed'} Name
  * @typedef {{ box: HTMLElement, count: HTMLElement, age: HTMLElement, rows: HTMLElement }} Section
  * @typedef {{ i18n: I18n, store: ChatStore, desk: Desk, open: (dialog: number) => void, begin: () => void, help: () => void, act: (doing: Promise<unknown>) => void }} ListsOptions
  */
 
-const NAMES = /** @type {const} */ (['waiting', 'mine', 'held', 'closed']);
+/** `others` is for supervisors: what the rest of the desk has. */
+const NAMES = /** @type {const} */ (['waiting', 'mine', 'held', 'others', 'closed']);
 const STATUSES = /** @type {const} */ (['available', 'busy', 'away']);
 
 export class Lists {
@@ -91,6 +92,7 @@ export class Lists {
     this.#status.value = own?.status ?? 'away';
     this.#status.disabled = !desk.online;
     this.#status.dataset.status = this.#status.value;
+    this.#sections.others.box.hidden = !desk.supervisor;
     for (const name of NAMES) {
       const items = this.#items(name);
       const { count, rows } = this.#sections[name];
@@ -146,6 +148,10 @@ export class Lists {
         snippet: '',
         mark: wait.priority + boost > 0 ? i18n.t('lists.priority', { n: wait.priority + boost }) : '',
       }));
+    }
+    if (name === 'others') {
+      const grants = desk.supervisor ? [...store.board.grants.values()] : [];
+      return grants.filter(({ operator, dialog }) => operator !== desk.me && dialog !== null).map((grant) => ({ ...this.#ownItem(/** @type {number} */ (grant.dialog), grant.customer), since: null, unread: 0, snippet: store.board.nameOf(grant.operator) }));
     }
     return store.board.held(desk.me).flatMap((grant) => {
       const dialog = store.dialogs.get(/** @type {number} */ (grant.dialog));

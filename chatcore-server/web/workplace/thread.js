@@ -146,6 +146,11 @@ export class Thread {
     this.#composer.focus();
   }
 
+  /** Out of the field, where single keys mean something again. */
+  focusMessages() {
+    this.#log.focus();
+  }
+
   /** The text on its way came back: it must not be lost. @param {number} dialog @param {string} text */
   restore(dialog, text) {
     const { drafts } = this.#options;

@@ -97,8 +97,9 @@ export class Workplace {
     if (this.#selected !== null && this.#thread.dialog !== (this.#store.dialogs.get(this.#selected) ?? null)) {
       this.#show();
     }
-    this.#lists.update();
+    // The thread first: what is in sight there is read, and the lists count what is not.
     this.#thread.update();
+    this.#lists.update();
     this.#details.update();
     const unread = this.#lists.unread;
     document.title = unread > 0 ? `(${unread}) ${this.#title}` : this.#title;
@@ -246,6 +247,10 @@ export class Workplace {
     if (event.key === '?' && !writing) {
       event.preventDefault();
       showHelp(this.#i18n);
+      return;
+    }
+    if (event.key === 'Escape' && writing) {
+      this.#thread.focusMessages();
       return;
     }
     if (event.key === 'Escape') {
