@@ -148,14 +148,9 @@ impl Database {
         });
         let (writes, inbox) = mpsc::channel(options.waiting_writes_max);
         let writer = Writer::new(Arc::clone(&shared), open, mark, group);
-        // Only for its timer; the caller's runtime is not to be blocked.
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .map_err(|e| from_io(OPEN, e))?;
         thread::Builder::new()
             .name("chatcore-writer".to_owned())
-            .spawn(move || runtime.block_on(writer.run(inbox)))
+            .spawn(move || writer.run(inbox))
             .map_err(|e| from_io(OPEN, e))?;
         Ok(Self {
             shared,

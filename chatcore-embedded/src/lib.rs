@@ -16,6 +16,7 @@ mod journal;
 mod keys;
 mod mark;
 mod options;
+mod park;
 mod store;
 mod tables;
 mod writer;

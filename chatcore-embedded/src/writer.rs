@@ -13,13 +13,14 @@ use chatcore::{
 use redb::{Durability, WriteTransaction};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, timeout_at},
+    time::Instant,
 };
 
 use crate::{
     database::{Open, Shared},
     error::{corrupt, from_database, from_io},
     mark::Mark,
+    park,
     tables::{Group, META},
 };
 
@@ -166,25 +167,20 @@ impl Writer {
         }
     }
 
-    /// Writes until told to close, or until nobody is left who could write. On a thread of its own:
-    /// it blocks on the disk.
-    pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
+    /// Writes until told to close, or until nobody is left who could write. Blocks; the writer has
+    /// a thread of its own.
+    pub(crate) fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
         let mut messages = Vec::with_capacity(GROUP_JOBS_MAX);
         let mut closers = Vec::new();
         loop {
             let received = inbox.recv_many(&mut messages, GROUP_JOBS_MAX);
-            let received = match self.sync_by {
-                None => received.await,
-                Some(by) => match timeout_at(by, received).await {
-                    Ok(received) => received,
-                    Err(_) => {
-                        self.sync();
-                        continue;
-                    }
-                },
-            };
-            if received == 0 {
-                break;
+            match park::wait(received, self.sync_by) {
+                None => {
+                    self.sync();
+                    continue;
+                }
+                Some(0) => break,
+                Some(_) => {}
             }
             let mut jobs = Vec::with_capacity(messages.len());
             for message in messages.drain(..) {
