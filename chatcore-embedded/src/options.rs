@@ -25,7 +25,7 @@ pub struct Options {
 /// Whether opening reads the whole file to check it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CheckOnOpen {
-    /// Every checksum is checked at each start: about two seconds for each GB.
+    /// Every checksum is checked at each start: two to three seconds for each GB.
     #[default]
     Always,
     /// Only when the last stop was not a clean one. Damage done to the file after a clean stop is
