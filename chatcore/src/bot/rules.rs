@@ -274,13 +274,9 @@ mod tests {
                 asked,
             ),
             (vec![hello, (false, "x")], "Pardon?", None),
+            (vec![(false, "x"), hello, (false, "y")], "Pardon?", None),
             (
                 vec![hello, (false, "x"), (true, "Pardon?"), (false, "y")],
-                "Pardon?",
-                None,
-            ),
-            (
-                vec![hello, (false, "x"), (false, "y"), (false, "z")],
                 "A person will come",
                 failed,
             ),
