@@ -213,7 +213,6 @@ impl Follower {
         let Mode::Following(anew) = self.mode else {
             return steps;
         };
-        self.follow_again = false;
         let access = access.or_else(|| access_of_empty(&self.stream));
         if access.is_none() && self.access.is_none() {
             self.leave(&mut steps);
@@ -365,11 +364,13 @@ impl Follower {
 
     fn follow_now(&mut self, steps: &mut Vec<Step>) {
         self.mode = Mode::Following(None);
+        self.follow_again = false;
         steps.push(self.follow_step());
     }
 
     fn start_anew(&mut self, reason: ResetReason, steps: &mut Vec<Step>) {
         self.mode = Mode::Following(Some(reason));
+        self.follow_again = false;
         self.arrivals.clear();
         self.known = Seq::default();
         steps.push(self.follow_step());
