@@ -2,6 +2,14 @@
 //! repeats anything where delivery works, and one check of heads repairs what is lost.
 //!
 //! An explorer over the pure followers, in a world of one stream, one node and two sessions.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and its numbers are small"
+)]
 
 #[path = "session_model/world.rs"]
 mod world;

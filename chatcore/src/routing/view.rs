@@ -12,7 +12,7 @@ use crate::{
         ChannelId, CustomerId, DeskId, DialogId, GrantId, Label, OwnerEpoch, Participant, QueueRef,
         StaffId,
     },
-    queue::{BoardEvent, DeskConfig, NodeName, OperatorStatus, Presence, Wait},
+    queue::{BoardEvent, DeskConfig, DeskState, NodeName, OperatorStatus, Presence, Wait},
     record::Access,
 };
 
@@ -215,6 +215,51 @@ pub struct BoardGrant {
 }
 
 impl Board {
+    /// As the desk's state has it.
+    #[must_use]
+    pub fn of(desk: &DeskState) -> Self {
+        let mut nodes: BTreeMap<StaffId, BTreeSet<NodeName>> = BTreeMap::new();
+        for (node, operators) in desk.nodes() {
+            for operator in operators {
+                let nodes = nodes.entry(operator.clone()).or_default();
+                nodes.insert(node.clone());
+            }
+        }
+        let waits = desk.waiting().into_iter().map(|waits| {
+            let shown = BoardWait {
+                boost: waits.boost,
+                by_hand: waits.by_hand,
+                wait: waits.wait,
+            };
+            (shown.wait.dialog, shown)
+        });
+        let operators = desk.operators().into_iter().map(|one| {
+            let shown = BoardOperator {
+                presence: one.presence,
+                status: one.status,
+                since: one.since,
+                nodes: nodes.remove(&one.operator).unwrap_or_default(),
+            };
+            (one.operator, shown)
+        });
+        let grants = desk.grants().into_iter().map(|granted| {
+            let shown = BoardGrant {
+                dialog: granted.dialog,
+                customer: granted.customer,
+                operator: granted.operator,
+                by: granted.by,
+                held: granted.epoch,
+            };
+            (granted.grant, shown)
+        });
+        Self {
+            config: desk.config().clone(),
+            waiting: waits.collect(),
+            operators: operators.collect(),
+            grants: grants.collect(),
+        }
+    }
+
     /// Takes the next event in.
     #[allow(clippy::too_many_lines, reason = "one arm an event")]
     pub fn apply(&mut self, event: &BoardEvent) {

@@ -84,7 +84,7 @@ pub(crate) enum Action {
 #[derive(Debug, Clone)]
 enum Asked {
     Nothing,
-    Asked(Step),
+    Waits(Step),
     Answered(Answer),
 }
 
@@ -237,7 +237,7 @@ impl World {
                 actions.push(Action::Start(at));
             }
             match session.asked {
-                Asked::Asked(_) => actions.push(Action::Execute(at)),
+                Asked::Waits(_) => actions.push(Action::Execute(at)),
                 Asked::Answered(_) => actions.push(Action::Answer(at)),
                 Asked::Nothing => {}
             }
@@ -370,13 +370,13 @@ impl World {
         };
         let (follower, step) = Follower::start(stream(), resume, limits);
         session.follower = Some(follower);
-        session.asked = Asked::Asked(step);
+        session.asked = Asked::Waits(step);
     }
 
     /// The store's atomic step.
     fn execute(&mut self, setup: &Setup, at: usize) {
         let saved = self.saved;
-        let Asked::Asked(step) = &self.sessions[at].asked else {
+        let Asked::Waits(step) = &self.sessions[at].asked else {
             return;
         };
         let answer = match step {
@@ -430,7 +430,7 @@ impl World {
                     if !matches!(session.asked, Asked::Nothing) {
                         return Err(format!("session {at} asks while it waits"));
                     }
-                    session.asked = Asked::Asked(step);
+                    session.asked = Asked::Waits(step);
                 }
                 Step::Reset { position, reason } => {
                     if session.has.is_some() || reason != ResetReason::Start {

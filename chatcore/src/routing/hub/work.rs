@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use super::{Hub, State};
 use crate::{
     dialog::DialogEvent,
+    engine::{Aggregate, Machine},
     error::{ErrorKind, Result, Retry},
-    ids::{CustomerId, DeskId, DialogId, Seq, SessionId, StreamId},
+    ids::{CustomerId, DeskId, DialogId, Seq, SessionId, StreamId, Target},
     record::{Access, Event, Position},
     routing::{
         job::{Answer, Answered, Followed, Known, Work},
@@ -341,10 +342,28 @@ impl Hub {
         Ok(view)
     }
 
+    /// A board as of some moment, from the desk's state.
+    async fn stored_board(&self, desk: &DeskId) -> Result<(Position, Arc<Board>)> {
+        let targets = [Target::Desk(desk.clone())];
+        let load = self.ports.streams.load(&targets);
+        let stored = self.in_time("load a desk", load).await?;
+        let [target] = &targets;
+        let Some(stored) = stored.first() else {
+            return Ok(Default::default());
+        };
+        match Aggregate::load(target, stored)?.machine() {
+            Machine::Desk(desk) => Ok((desk.head(), Arc::new(Board::of(desk)))),
+            Machine::Customer(_) => Ok(Default::default()),
+        }
+    }
+
     /// A board as of now. Kept between calls, so that only what is new is read.
     pub(crate) async fn board(&self, desk: &DeskId) -> Result<(Position, Arc<Board>)> {
         let kept = self.state().boards.get(desk).cloned();
-        let (position, board) = kept.unwrap_or_default();
+        let (position, board) = match kept {
+            Some(kept) => kept,
+            None => self.stored_board(desk).await?,
+        };
         let mut next = (*board).clone();
         let stream = StreamId::Board(desk.clone());
         let start = (position, Seq(u64::MAX));
