@@ -15,7 +15,7 @@ const WAIT_MS = 15_000;
 /** What a page may complain about while its server is away; anything else fails the test. */
 const NETWORK = /net::ERR_|Failed to load resource|WebSocket connection to/u;
 
-/** @typedef {BrowserContextOptions & { lang?: string }} Options */
+/** `before` runs in each page before its own scripts. @typedef {BrowserContextOptions & { lang?: string, before?: () => void }} Options */
 
 /** One person at one browser. */
 class Person {
@@ -53,8 +53,11 @@ class Person {
 }
 
 /** @param {string} base @param {string} path @param {string} who @param {Options} options */
-async function arrive(base, path, who, { lang = 'en', ...options }) {
+async function arrive(base, path, who, { lang = 'en', before, ...options }) {
   const { context, close } = await launch({ viewport: { width: 1280, height: 800 }, ...options });
+  if (before) {
+    await context.addInitScript(before);
+  }
   const address = `${base}${path}?as=${who}&lang=${lang}`;
   const page = context.pages()[0] ?? (await context.newPage());
   return { page, close, address };

@@ -55,7 +55,9 @@ export function rowsOf(dialog, sending, { me, hidden = new Set(), unreadAfter = 
     const first = !before || !joins(before, entry);
     const tick = mine || isStaff(entry.author) ? dialog.tick(entry) : null;
     const choice = choices.get(entry.seq) ?? null;
-    const spent = choice !== null || dialog.phase === 'closed' || (hasReplies(entry) && choices.has(-entry.seq));
+    // The bot offers nothing any more once a person is asked for.
+    const passed = dialog.phase === 'closed' || (entry.author === 'bot' && dialog.phase !== 'bot');
+    const spent = choice !== null || passed || (hasReplies(entry) && choices.has(-entry.seq));
     const edit = editing === entry.seq ? 'e' : '';
     const version = `${entry.version}${first ? 'f' : ''}${tick ?? ''}${choice ?? ''}${spent ? 's' : ''}${edit}`;
     rows.push({ key: `e${entry.seq}`, version, kind: 'entry', entry, first, mine, tick, chosen: choice, spent });

@@ -37,6 +37,11 @@ export class Desk {
     return board.waiting.has(dialog.id) ? null : (board.ownerOf(dialog.id) ?? (dialog.phase === 'closed' ? null : dialog.owner));
   }
 
+  /** Where a dialog is in its life; the board hears of a new owner even where the dialog may no longer be followed. @param {Dialog} dialog */
+  phase(dialog) {
+    return dialog.phase === 'waiting' && this.owner(dialog) !== null ? 'assigned' : dialog.phase;
+  }
+
   /** Whether this operator has it, as far as both the dialog and the board say. @param {Dialog} dialog */
   mine(dialog) {
     return dialog.owner === this.me && this.owner(dialog) === this.me;

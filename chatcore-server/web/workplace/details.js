@@ -80,7 +80,7 @@ export class Details {
       [t('details.channel'), dialog.channel],
       [t('details.number'), `#${dialog.id}`],
       [t('details.queue'), store.board.titleOf(dialog.queue)],
-      [t('details.phase'), t(`phase.${dialog.phase}`)],
+      [t('details.phase'), t(`phase.${desk.phase(dialog)}`)],
       [t('details.owner'), this.#options.owner(dialog)],
       [t('details.began'), dialog.openedAt ? `${i18n.dayName(dialog.openedAt)}, ${i18n.time(dialog.openedAt)}` : ''],
       [t('details.outcome'), dialog.outcome ? outcomeText(i18n, dialog.outcome) : ''],
@@ -105,9 +105,10 @@ export class Details {
 
   /** @param {Past} past */
   #pastRow({ dialog, at, phase, topic, outcome, score }) {
-    const { i18n, open, store } = this.#options;
+    const { i18n, open, store, desk } = this.#options;
     // A list is made now and then; what is followed is known better.
-    const now = store.dialogs.get(dialog)?.phase ?? phase;
+    const known = store.dialogs.get(dialog);
+    const now = known ? desk.phase(known) : phase;
     const facts = [topic && labelText(i18n, topic), outcome ? outcomeText(i18n, outcome) : now && i18n.known(`phase.${now}`), score && i18n.t('rate.score', { n: score })];
     const current = dialog === this.#dialog?.id;
     return h(

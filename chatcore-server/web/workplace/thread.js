@@ -171,7 +171,7 @@ export class Thread {
     const { store, desk, i18n } = this.#options;
     const me = store.me;
     setText(this.#title, dialog.customer || i18n.t('thread.loading'));
-    const facts = [`#${dialog.id}`, dialog.channel, store.board.titleOf(dialog.queue), i18n.t(`phase.${dialog.phase}`)];
+    const facts = [`#${dialog.id}`, dialog.channel, store.board.titleOf(dialog.queue), i18n.t(`phase.${desk.phase(dialog)}`)];
     setText(this.#facts, facts.filter(Boolean).join(' · '));
     this.#showActions(dialog);
     if (me) {
@@ -231,7 +231,7 @@ export class Thread {
   #showTimer() {
     const dialog = this.#dialog;
     const since = dialog?.waitingSince ?? dialog?.entries.findLast(({ line }) => line?.name === 'assigned')?.at ?? dialog?.openedAt;
-    const running = dialog && dialog.phase !== 'closed' && since;
+    const running = dialog && dialog.phase !== 'closed' && dialog.phase === this.#options.desk.phase(dialog) && since;
     setText(this.#timer, running ? this.#options.i18n.wait(Date.now() - since) : '');
   }
 

@@ -34,6 +34,8 @@ export class Workplace {
   #selected = null;
   /** Followed only because it is looked at. @type {string | null} */
   #looking = null;
+  /** Begun here, its number not yet known. @type {{ customer: string, had: Set<number> } | null} */
+  #begun = null;
   #title = document.title;
   #stale = h('div', { class: 'stale', role: 'alert', hidden: true });
   #live = h('div', { class: 'sr-only', 'aria-live': 'polite' });
@@ -94,6 +96,7 @@ export class Workplace {
 
   #update() {
     this.#showStale();
+    this.#openBegun();
     if (this.#selected !== null && this.#thread.dialog !== (this.#store.dialogs.get(this.#selected) ?? null)) {
       this.#show();
     }
@@ -196,6 +199,9 @@ export class Workplace {
       case 'take':
         if (await this.#act(desk.take(dialog.id))) {
           this.#thread.focusAnswer();
+        } else if (desk.owner(dialog) !== null) {
+          // Who was quicker is said where the owner is said.
+          this.#thread.notice('');
         }
         return;
       case 'assign': {
@@ -227,14 +233,26 @@ export class Workplace {
     if (!asked || !this.#desk.online) {
       return;
     }
-    const doing = this.#desk.begin(asked.customer, asked.channel, asked.queue);
-    if (await this.#act(doing)) {
-      const outcome = await doing;
-      const id = outcome !== 'settled' && 'accepted' in outcome ? outcome.accepted.dialog : null;
-      if (id !== null) {
-        this.#open(id, true);
-      }
+    const had = new Set(this.#ownDialogs(asked.customer));
+    if (await this.#act(this.#desk.begin(asked.customer, asked.channel, asked.queue))) {
+      // The desk has granted; the dialog's number comes when the dialog holds.
+      this.#begun = { customer: asked.customer, had };
+      this.#openBegun();
     }
+  }
+
+  #openBegun() {
+    const begun = this.#begun;
+    const dialog = begun && this.#ownDialogs(begun.customer).find((id) => !begun.had.has(id));
+    if (dialog) {
+      this.#begun = null;
+      this.#open(dialog, true);
+    }
+  }
+
+  /** @param {string} customer @returns {number[]} */
+  #ownDialogs(customer) {
+    return this.#store.board.held(this.#desk.me).flatMap((grant) => (grant.customer === customer && grant.dialog !== null ? [grant.dialog] : []));
   }
 
   /** @param {KeyboardEvent} event */
