@@ -1,6 +1,7 @@
 //! The database of one process: opened once, read by many, written by one thread.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{Arc, OnceLock, PoisonError, RwLock},
     thread,
@@ -147,10 +148,16 @@ impl Database {
             closed: CancellationToken::new(),
         });
         let (writes, inbox) = mpsc::channel(options.waiting_writes_max);
+        let watched = Arc::clone(&shared);
         let writer = Writer::new(Arc::clone(&shared), open, mark, group);
         thread::Builder::new()
             .name("chatcore-writer".to_owned())
-            .spawn(move || writer.run(inbox))
+            .spawn(move || {
+                if catch_unwind(AssertUnwindSafe(|| writer.run(inbox))).is_err() {
+                    watched.stop(&Error::new(ErrorKind::Internal, WRITE));
+                    watched.forget();
+                }
+            })
             .map_err(|e| from_io(OPEN, e))?;
         Ok(Self {
             shared,

@@ -142,7 +142,7 @@ impl Embedded {
     }
 
     /// Waits for what is under way, syncs, closes the database and unlocks the folder. The ports
-    /// answer `Closed` from then on.
+    /// answer `Closed` from then on. Dropping the future does not take the closing back.
     ///
     /// # Errors
     /// The failure that stopped the writing, if there was one; `Closed` when it was closed before.

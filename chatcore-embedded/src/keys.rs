@@ -140,6 +140,21 @@ mod tests {
         assert_eq!(bytes(&keys), bytes(&wanted));
     }
 
+    /// Keys are for life: what this pins is what folders out there have.
+    #[test]
+    fn a_key_has_these_bytes() {
+        let key = Key::of(Partition(258))
+            .text("desk/main")
+            .u64(7)
+            .i64(-1)
+            .rest(b"x");
+        let mut bytes = vec![0, 0, 1, 2];
+        bytes.extend(b"desk/main\0");
+        bytes.extend([0, 0, 0, 0, 0, 0, 0, 7]);
+        bytes.extend([0x7f, 255, 255, 255, 255, 255, 255, 255, b'x']);
+        assert_eq!(key.bytes(), bytes);
+    }
+
     #[test]
     fn a_prefix_covers_what_begins_with_it_and_nothing_else() {
         for partition in [0, 1, 255, 256, u32::MAX] {

@@ -309,3 +309,23 @@ async fn a_full_waiting_room_refuses_at_once_and_hands_the_bytes_back() {
     assert_eq!(refused.error.kind(), ErrorKind::Invalid);
     embedded.close().await.unwrap();
 }
+
+/// A hook that panics on the writer's thread: told, and not taken for health.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_that_dies_is_noticed() {
+    let _whole = whole();
+    let folder = tempfile::tempdir().unwrap();
+    let database = super::open_real(folder.path()).unwrap();
+    let work = |_: &mut crate::tables::Group<'_>| Ok(());
+    let broken = |(): &()| panic!("a test's panic");
+    let answer = database.write_then(crate::writer::Answer::WhenDurable, work, broken);
+    assert_eq!(answer.await.unwrap_err().kind(), ErrorKind::Closed);
+    let wait = async {
+        while database.opened().is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    wait.await;
+    assert_eq!(database.health().unwrap_err().kind(), ErrorKind::Internal);
+    super::open_real(folder.path()).unwrap();
+}
