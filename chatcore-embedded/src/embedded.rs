@@ -132,8 +132,8 @@ impl Embedded {
         self.database.health()
     }
 
-    /// Forgets the view (states, streams, outbox, due-lines, lists), as an emptied store does. The
-    /// owners of the partitions build it again from the journal and the snapshots.
+    /// Forgets the view (states, streams, outbox, due-lines), as an emptied store does. The owners of
+    /// the partitions build it again from the journal and the snapshots. The lists stay.
     ///
     /// # Errors
     /// `Storage`, `Closed`.

@@ -53,7 +53,7 @@ pub(crate) const INDEX: Table = TableDefinition::new("index");
 /// Index, dialog: the time under which it is listed.
 pub(crate) const INDEX_BY_DIALOG: Table = TableDefinition::new("index_by_dialog");
 
-/// What is lost when the view is wiped, and built again from the rest.
+/// The view: what the owners of the partitions build again from the rest.
 pub(crate) const VIEW: &[Table] = &[
     MARKS,
     OUTBOX,
@@ -64,11 +64,10 @@ pub(crate) const VIEW: &[Table] = &[
     CURSORS,
     DUE,
     DUE_BY_TARGET,
-    INDEX,
-    INDEX_BY_DIALOG,
 ];
 
-/// What can't be built again.
+/// What stays when the view is wiped. The lists are here too: they come from the events, with a
+/// position of their own that a wipe does not move.
 pub(crate) const TRUTH: &[Table] = &[
     META,
     COMMANDS,
@@ -79,6 +78,8 @@ pub(crate) const TRUTH: &[Table] = &[
     SHARED,
     DEAD_LETTERS,
     DEAD_LETTERS_BY_PLACE,
+    INDEX,
+    INDEX_BY_DIALOG,
 ];
 
 /// What can be read, inside a write or at one moment.

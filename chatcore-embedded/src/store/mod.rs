@@ -58,7 +58,7 @@ impl EmbeddedStore {
         }
     }
 
-    /// Forgets the whole view, with its routes and leases, as an emptied store does.
+    /// Forgets the view, with its routes and leases, as an emptied store does.
     pub(crate) async fn wipe(&self) -> Result<()> {
         let work = |group: &mut Group<'_>| {
             for table in VIEW {
