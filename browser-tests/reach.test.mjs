@@ -189,3 +189,78 @@ test('ten thousand messages are windowed, stay in place when older ones come, an
     await server.end();
   }
 });
+
+test('two hundred events a second do not stop typing', async () => {
+  const server = await startServer();
+  const { context, close } = await launch({ viewport: { width: 1280, height: 800 } });
+  try {
+    const page = await context.newPage();
+    await page.goto(server.url);
+    await page.evaluate(async () => {
+      const load = (/** @type {string} */ path) => import(path);
+      const { Emitter } = await load('/client/emitter.js');
+      const { translator } = await load('/i18n/index.js');
+      const { Workplace } = await load('/workplace/workplace.js');
+      for (const href of ['/ui/messages.css', '/workplace/workplace.css']) {
+        const sheet = Object.assign(document.createElement('link'), { rel: 'stylesheet', href });
+        document.head.append(sheet);
+        await new Promise((resolve) => sheet.addEventListener('load', resolve));
+      }
+      const me = { staff: 'olga' };
+      const client = Object.assign(new Emitter(), {
+        welcome: { who: me, name: 'Olga', desk: 'main', supervisor: false },
+        state: { phase: 'online', online: true, asOf: Date.now(), retryAt: null, ended: null },
+        pending: [],
+        get: async () => ({ events: [], dialogs: [], after: { seq: 0 } }),
+        follow() {},
+        unfollow() {},
+        typing() {},
+        cursor() {},
+      });
+      const workplace = new Workplace(translator('en'), client, 'olga');
+      document.body.replaceChildren(workplace.element);
+      const dialogs = [1, 2, 3, 4, 5];
+      const config = { queues: {}, operators: { olga: { name: 'Olga', capacity: 5, queues: [] } } };
+      const grants = dialogs.map((dialog) => ({ grant: dialog, dialog, customer: `customer-${dialog}`, operator: 'olga', epoch: 1 }));
+      client.emit('reset', { stream: 'board/main', position: { seq: 0 }, board: { config, waiting: [], operators: [], grants } });
+      for (const id of dialogs) {
+        client.emit('reset', { stream: `dialog/${id}`, position: { seq: 0 }, dialog: { customer: `customer-${id}`, phase: 'assigned', owner: 'olga', epoch: 1, queue: null, desk: 'main' } });
+      }
+      let seq = 0;
+      const burst = () => {
+        // Ten each fiftieth of a second, to all five dialogs.
+        for (let count = 0; count < 10; count += 1) {
+          const at = Math.floor(seq / 5) + 1;
+          const event = { seq: at, hash: '', at: Date.now(), visibility: 'everyone', event: { dialog: { message: { author: { customer: 'x' }, body: { text: `message ${at}` }, reply_to: null } } } };
+          client.emit('events', { stream: `dialog/${dialogs[seq % 5]}`, events: [event], position: at });
+          seq += 1;
+        }
+      };
+      Object.assign(globalThis, { pour: setInterval(burst, 50), told: () => seq, gaps: /** @type {number[]} */ ([]) });
+    });
+    await page.locator('.section-mine button.dialog').first().click();
+    await page.locator('.thread textarea:focus').waitFor();
+    const text = 'typed while two hundred events a second arrive in all the dialogs of this operator. '.repeat(10);
+    await page.evaluate(() => {
+      const { gaps } = /** @type {any} */ (globalThis);
+      document.addEventListener('input', () => {
+        const pressed = performance.now();
+        requestAnimationFrame(() => gaps.push(performance.now() - pressed));
+      });
+    });
+    await page.keyboard.type(text);
+    assert.equal(await page.locator('.thread textarea').inputValue(), text);
+    const { told, gaps } = await page.evaluate(() => {
+      const { told, gaps, pour } = /** @type {any} */ (globalThis);
+      clearInterval(pour);
+      return { told: told(), gaps };
+    });
+    assert.ok(told > 200, `${told} events`);
+    const slow = gaps.sort((/** @type {number} */ a, /** @type {number} */ b) => a - b)[Math.floor(gaps.length * 0.9)];
+    assert.ok(slow < 100, `nine of ten keys were shown within ${slow} ms`);
+    await page.locator('.thread .log').getByText(`message ${Math.floor(told / 5)}`, { exact: true }).waitFor();
+  } finally {
+    await close();
+    await server.end();
+  }
+});

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { fakeClaims, settle, tab } from '../testing/fakes.js';
+import { fakeClaims, settle, tab } from './fakes.test.mjs';
 import { memoryStore } from './storage.js';
 
 const anna = { customer: 'anna' };

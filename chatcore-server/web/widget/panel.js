@@ -116,7 +116,8 @@ export class Panel {
       name: (who) => this.#name(who),
       line: (entry) => (entry.line?.name === 'wrap_up' || entry.line?.name === 'closed' ? t('line.wrap_up') : lineText(this.#i18n, entry, (who) => this.#name(who), (queue) => queue)),
       can: (entry) => {
-        const mine = this.#isMe(entry.author) && this.#conversation.open && entry.kind === 'message';
+        const phase = this.#conversation.dialog?.phase;
+        const mine = this.#isMe(entry.author) && phase !== 'closed' && phase !== 'wrap_up' && entry.kind === 'message';
         return { press: true, edit: mine && entry.body !== null && 'text' in entry.body, remove: mine };
       },
       quoted: (seq) => this.#conversation.dialog?.entry(seq) ?? null,

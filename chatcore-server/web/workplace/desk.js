@@ -56,7 +56,7 @@ export class Desk {
     return {
       take: waiting,
       assign: this.supervisor && (waiting || (this.owner(dialog) !== null && phase !== 'closed')),
-      answer: mine && (phase === 'assigned' || phase === 'on_hold' || phase === 'wrap_up'),
+      answer: mine && (phase === 'assigned' || phase === 'on_hold'),
       note: tended || (phase === 'closed' && this.#closedByMe(dialog)),
       hold: mine && phase === 'assigned',
       resume: mine && (phase === 'on_hold' || phase === 'wrap_up'),

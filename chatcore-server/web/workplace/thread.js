@@ -199,6 +199,9 @@ export class Thread {
       this.#buttons[action].hidden = !shown[action];
       this.#buttons[action].disabled = !desk.online;
     }
+    const ending = dialog.phase === 'wrap_up';
+    this.#buttons.close.classList.toggle('primary', ending);
+    this.#buttons.resume.classList.toggle('primary', !ending);
     const draft = drafts.get(dialog.id) !== '';
     this.#modes.note.hidden = !may.note;
     this.#modes.answer.hidden = !may.answer && !draft;
@@ -215,10 +218,13 @@ export class Thread {
   #ownership(dialog, may, draft, { t }, name) {
     const { desk } = this.#options;
     if (may.answer) {
-      return dialog.phase === 'wrap_up' ? t('thread.wrapUp') : '';
+      return '';
     }
     const owner = desk.owner(dialog);
     const kept = draft ? ` ${t('thread.draftKept')}` : '';
+    if (owner === desk.me && dialog.phase === 'wrap_up') {
+      return t('thread.wrapUp') + kept;
+    }
     if (owner && owner !== desk.me) {
       return t('thread.hasIt', { name: name({ staff: owner }) }) + kept;
     }

@@ -17,6 +17,7 @@ import { askAssign, askBegin, askClose, askSure, askTransfer, showHelp } from '.
 import { Lists } from './lists.js';
 import { Thread } from './thread.js';
 
+const CLOSED_LATER_MS = 1_500;
 /** A message that was rejected for these reasons goes back to the draft. */
 const LOST = new Set(['not_owner', 'stale_epoch', 'already_owned', 'forbidden', 'closed', 'wrong_phase']);
 
@@ -76,7 +77,8 @@ export class Workplace {
         setText(this.#live, news.map(({ body }) => `${dialog.customer}: ${body ? plainText(body, this.#i18n) : ''}`).join('. '));
       }
       if (entries.some(({ line }) => line?.name === 'closed')) {
-        this.#lists.loadClosed();
+        // That list is built from the events, a little later than they are told.
+        setTimeout(() => this.#lists.loadClosed(), CLOSED_LATER_MS);
       }
     });
     this.#client.on('welcome', () => this.#lists.loadClosed());

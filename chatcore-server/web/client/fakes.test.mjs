@@ -1,8 +1,8 @@
 // Stand-ins for clock, transport and claims, for the unit tests.
 
-import { ChatClient } from '../client/chatcore-client.js';
-import { Device } from '../client/device.js';
-import { memoryStore } from '../client/storage.js';
+import { ChatClient } from './chatcore-client.js';
+import { Device } from './device.js';
+import { memoryStore } from './storage.js';
 
 /** A clock that moves when told. */
 export class FakeClock {
