@@ -1,1 +1,3 @@
 //! What the engine promises, over the ports in process.
+
+mod parking;

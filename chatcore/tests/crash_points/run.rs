@@ -1,0 +1,330 @@
+//! One run of the script, with or without a fault, and what came of it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use chatcore::{
+    engine::{Aggregate, Engine, EngineConfig, Machine, Published},
+    ids::{Node, NodeEpoch, NodeId, Offset, Partition, Seq, StreamId, Target},
+    journal::Log,
+    queue::Policies,
+    record::{self, CommandId, Decision, Verdict},
+    store::ReadRange,
+};
+use tokio::task::AbortHandle;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    follower::{Follower, Replies, streams},
+    gate::{Fault, Gate},
+    ports::{Membership, gated},
+    script,
+    world::{Loss, PARTITIONS, World},
+};
+
+/// Who goes on after the fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Successor {
+    /// The same engine: the effect failed before it happened.
+    SameBefore,
+    /// The same engine: the effect happened, and its answer was lost.
+    SameAfter,
+    /// A new engine; the old one is dead.
+    New,
+    /// A new engine; the old one was paused and finishes its old batch after that.
+    Zombie,
+}
+
+/// A fault.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    pub(crate) at: usize,
+    pub(crate) loss: Loss,
+    pub(crate) successor: Successor,
+}
+
+/// What a run led to; equal for all runs.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// The history, in bytes.
+    pub(crate) streams: BTreeMap<StreamId, Vec<Bytes>>,
+    /// What authors heard, by the command's name.
+    pub(crate) replies: Replies,
+    /// What was published, each cause once, without what differs by its offset.
+    pub(crate) published: Vec<Vec<Decision>>,
+    /// The states of the machines.
+    pub(crate) machines: Vec<Machine>,
+    /// Why what became a dead letter.
+    pub(crate) letters: BTreeSet<(String, Bytes)>,
+}
+
+/// How a run went.
+pub(crate) struct Ran {
+    pub(crate) seen: Seen,
+    /// The effects of the first engine, by name.
+    pub(crate) effects: Vec<&'static str>,
+    /// The whole states at the end, in bytes.
+    pub(crate) states: Vec<(Target, Bytes)>,
+    /// The decisions that count, of one partition after the other.
+    pub(crate) decisions: Vec<Decision>,
+    /// Events that no frame brought.
+    pub(crate) missed: Vec<(StreamId, Seq)>,
+    pub(crate) contradictions: Vec<String>,
+    pub(crate) was_hit: bool,
+}
+
+/// An engine that runs.
+struct Running {
+    gate: Arc<Gate>,
+    membership: Membership,
+    task: AbortHandle,
+}
+
+fn start(world: &Arc<World>, tasks: &TaskTracker, gate: Arc<Gate>, batch: usize) -> Running {
+    let membership = Arc::new(Mutex::new(None));
+    let node = Node {
+        id: NodeId::try_new("worker").unwrap(),
+        epoch: NodeEpoch(1),
+    };
+    let config = EngineConfig {
+        batch_records_max: batch,
+        // Often, so that the sweep meets them.
+        snapshot_decisions: 7,
+        ..EngineConfig::default()
+    };
+    let ports = gated(world, &gate, &membership);
+    let engine = Engine::try_new(ports, node, Policies::default(), config).unwrap();
+    let task = tasks.spawn(async move {
+        let _ = engine.run(CancellationToken::new()).await;
+    });
+    Running {
+        gate,
+        membership,
+        task: task.abort_handle(),
+    }
+}
+
+/// Runs the script; `batch` is the most commands of one save.
+///
+/// Answers none when it does not become quiet: something is lost for good.
+pub(crate) async fn run(plan: Option<Plan>, batch: usize) -> Option<Ran> {
+    let world = World::new(plan.is_some_and(|p| p.loss == Loss::LastSaves));
+    let tasks = TaskTracker::new();
+    let gate = match plan {
+        None => Gate::none(),
+        Some(plan) => {
+            let fault = match plan.successor {
+                Successor::SameBefore => Fault::FailBefore,
+                Successor::SameAfter => Fault::FailAfter,
+                Successor::New | Successor::Zombie => Fault::Stop,
+            };
+            let (lost, loss) = (world.clone(), plan.loss);
+            let on_hit = move || match plan.successor {
+                // A stopped effect must not happen before the loss and be saved by it.
+                Successor::SameAfter => {}
+                _ => lost.lose(loss),
+            };
+            Gate::new(plan.at, fault, on_hit)
+        }
+    };
+    let mut engines = vec![start(&world, &tasks, Arc::new(gate), batch)];
+    let mut follower = Follower::new(&world).await;
+    let mut is_handled = false;
+    let mut is_quiet = settle(
+        &world,
+        &tasks,
+        &mut engines,
+        &mut follower,
+        (plan, batch),
+        &mut is_handled,
+    )
+    .await;
+    for step in script::steps() {
+        script::append(&world, &step).await;
+        is_quiet &= settle(
+            &world,
+            &tasks,
+            &mut engines,
+            &mut follower,
+            (plan, batch),
+            &mut is_handled,
+        )
+        .await;
+        if !is_quiet {
+            break;
+        }
+    }
+    let ran = match is_quiet {
+        true => Some(observe(&world, &follower, &engines[0].gate).await),
+        false => None,
+    };
+    for engine in &engines {
+        engine.task.abort();
+    }
+    tasks.close();
+    tasks.wait().await;
+    ran
+}
+
+/// Waits until all is quiet; deals with the fault when it happens.
+async fn settle(
+    world: &Arc<World>,
+    tasks: &TaskTracker,
+    engines: &mut Vec<Running>,
+    follower: &mut Follower,
+    (plan, batch): (Option<Plan>, usize),
+    is_handled: &mut bool,
+) -> bool {
+    let mut quiet_for = 0;
+    for turn in 0..1_000_u64 {
+        if let Some(plan) = plan
+            && engines[0].gate.is_hit()
+            && !*is_handled
+        {
+            *is_handled = true;
+            if plan.loss != Loss::None {
+                if plan.successor == Successor::SameAfter {
+                    world.lose(plan.loss);
+                }
+                follower.was_forgotten();
+            }
+            if matches!(plan.successor, Successor::New | Successor::Zombie) {
+                succeed(world, tasks, engines, plan, batch).await;
+            }
+        }
+        let is_following = follower.work().await;
+        quiet_for = match is_following && world.is_quiet().await {
+            true => quiet_for + 1,
+            false => 0,
+        };
+        if quiet_for == 2 {
+            return true;
+        }
+        // At once at first, then with more patience: for backoffs, ticks and leases.
+        let wait = if turn < 50 { 1 } else { 50 };
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+    }
+    false
+}
+
+/// The old engine has stopped: another takes over, and a zombie goes on once that is at work.
+async fn succeed(
+    world: &Arc<World>,
+    tasks: &TaskTracker,
+    engines: &mut Vec<Running>,
+    plan: Plan,
+    batch: usize,
+) {
+    let old = &engines[0];
+    if plan.successor == Successor::New {
+        old.task.abort();
+    }
+    drop(old.membership.lock().unwrap().take());
+    let new = start(world, tasks, Arc::new(Gate::none()), batch);
+    if plan.successor == Successor::Zombie {
+        // Long enough for the new one to take over and decide what is there.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        old.gate.release();
+    }
+    engines.push(new);
+}
+
+async fn observe(world: &Arc<World>, follower: &Follower, gate: &Gate) -> Ran {
+    let mut histories = BTreeMap::new();
+    let mut missed = Vec::new();
+    for stream in streams() {
+        let range = ReadRange {
+            stream: stream.clone(),
+            after: Seq(0),
+            upto: Seq(u64::MAX),
+            limit: 10_000,
+        };
+        let page = world.ports.streams.read(range).await.unwrap();
+        let seen = follower.seen.get(&stream).cloned().unwrap_or_default();
+        let mut history = Vec::new();
+        let mut contradictions = 0;
+        for event in &page.events {
+            let bytes = record::encode(event).unwrap();
+            match seen.get(&event.seq) {
+                None => missed.push((stream.clone(), event.seq)),
+                Some(known) if *known != bytes => contradictions += 1,
+                Some(_) => {}
+            }
+            history.push(bytes);
+        }
+        assert_eq!(contradictions, 0, "frames of {stream} told another history");
+        histories.insert(stream, history);
+    }
+    let mut machines = Vec::new();
+    let mut states = Vec::new();
+    for target in [script::anna(), script::desk()] {
+        let stored = world.ports.streams.load(&[target.clone()]).await.unwrap();
+        let aggregate = Aggregate::load(&target, &stored[0]).unwrap();
+        machines.push(aggregate.machine().clone());
+        states.push((target, aggregate.encode().unwrap()));
+    }
+    let (published, decisions) = published(world).await;
+    let letters = world.ports.dead_letters.list(None, 100).await.unwrap();
+    Ran {
+        seen: Seen {
+            streams: histories,
+            replies: follower.replies.clone(),
+            published,
+            machines,
+            letters: letters
+                .into_iter()
+                .map(|(_, letter)| (letter.reason.to_string(), letter.record))
+                .collect(),
+        },
+        effects: gate.names(),
+        states,
+        decisions,
+        missed,
+        contradictions: follower.contradictions.clone(),
+        was_hit: gate.is_hit(),
+    }
+}
+
+/// The decisions that count, without offsets. Repeats and void timers come as often as they may.
+async fn published(world: &Arc<World>) -> (Vec<Vec<Decision>>, Vec<Decision>) {
+    let mut all = Vec::new();
+    let mut whole = Vec::new();
+    for partition in (0..PARTITIONS).map(Partition) {
+        let read = world
+            .ports
+            .journal
+            .read(Log::Events, partition, Offset(0), 100_000)
+            .await
+            .unwrap();
+        let mut published = Published::default();
+        let mut decisions = Vec::new();
+        for record in read {
+            let record = record::decode(&record.bytes).unwrap();
+            let Some(decision) = published.take(record) else {
+                continue;
+            };
+            let is_noise = matches!(decision.verdict, Verdict::Repeated(_))
+                || (decision.id == CommandId::Internal
+                    && decision.appended.is_empty()
+                    && decision.cursors.is_empty());
+            whole.push(decision.as_ref().clone());
+            if !is_noise {
+                let id = match decision.id {
+                    CommandId::FollowUp { .. } => CommandId::Internal,
+                    id => id,
+                };
+                decisions.push(Decision {
+                    id,
+                    cause: Offset(0),
+                    ..*decision
+                });
+            }
+        }
+        all.push(decisions);
+    }
+    (all, whole)
+}
