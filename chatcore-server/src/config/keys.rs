@@ -1,0 +1,111 @@
+//! The keys: their names in the file, in the environment and on the command line.
+
+use clap::{Arg, ArgAction, Command};
+
+/// A key of the configuration. `connections_max` in the file is `CHATCORE_CONNECTIONS_MAX` in the
+/// environment and `--connections-max` on the command line.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Its name in the file.
+    pub name: &'static str,
+    /// What its value is called in the help; none for a switch.
+    pub value: Option<&'static str>,
+    /// What it does, with its default.
+    pub help: &'static str,
+}
+
+impl Key {
+    /// Its name in the environment.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("CHATCORE_{}", self.name.to_ascii_uppercase())
+    }
+
+    /// Its name on the command line, without the dashes before it.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        self.name.replace('_', "-")
+    }
+}
+
+const fn key(name: &'static str, value: &'static str, help: &'static str) -> Key {
+    Key {
+        name,
+        value: Some(value),
+        help,
+    }
+}
+
+const fn switch(name: &'static str, help: &'static str) -> Key {
+    Key {
+        name,
+        value: None,
+        help,
+    }
+}
+
+/// Every key but `config` (the file itself) and `desks` (in the file only).
+#[rustfmt::skip]
+pub const KEYS: &[Key] = &[
+    switch("demo", "Brings demo people with ready tokens; loopback only"),
+    switch("demo_on_all_interfaces", "Lets the demo listen elsewhere than on loopback"),
+    key("listen", "ADDRESS", "Where to listen; port 0 takes a free one [127.0.0.1:8080]"),
+    key("data", "FOLDER", "Where everything is kept [chatcore-data]"),
+    switch("ephemeral", "Keeps everything in memory, until the process ends"),
+    key("node", "NAME", "This process's name, another for each node [node-1]"),
+    key("token_secret_file", "FILE", "Has the secret that tokens are signed with (HS256)"),
+    key("token_secret", "SECRET", "The secret itself, for tests; a file is safer"),
+    key("token_issuer", "TEXT", "The only iss that is taken [any]"),
+    key("token_audience", "TEXT", "The only aud that is taken [none]"),
+    key("origins", "LIST", "Origins of pages that may connect, by comma [the server's own host]"),
+    key("connections_max", "NUMBER", "Most connections at a time [10000]"),
+    key("partitions", "NUMBER", "Partitions of a new journal; fixed when it is created [8]"),
+    key("bot_rules", "FILE", "Rules of the bot [built in]"),
+    key("drain_ms", "NUMBER", "How long leaving may take, in milliseconds [20000]"),
+    key("log_format", "FORMAT", "json or text [text]"),
+    key("log_level", "LEVEL", "off, error, warn, info, debug, trace, or levels by part [info]"),
+];
+
+/// What a key is when nobody sets it.
+pub(super) fn default(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "listen" => "127.0.0.1:8080",
+        "node" => "node-1",
+        "connections_max" => "10000",
+        "partitions" => "8",
+        "drain_ms" => "20000",
+        _ => return None,
+    })
+}
+
+/// The command line.
+pub(super) fn command() -> Command {
+    let mut command = Command::new("chatcore-server")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A chat between a bank's customers and its operators")
+        .after_help(
+            "Every flag can stand in the file (a-b as a_b) or the environment (CHATCORE_A_B).",
+        )
+        .arg(
+            Arg::new("config")
+                .long("config")
+                .value_name("FILE")
+                .help("A TOML file with any of these"),
+        );
+    for key in KEYS {
+        let arg = Arg::new(key.name).long(key.flag()).help(key.help);
+        command = command.arg(match key.value {
+            Some(value) => arg.value_name(value).action(ArgAction::Set),
+            None => arg.action(ArgAction::SetTrue),
+        });
+    }
+    command
+}
+
+/// The library's text without its own "error: ", which would stand twice.
+pub(super) fn without_prefix(text: &str) -> String {
+    text.strip_prefix("error: ")
+        .unwrap_or(text)
+        .trim_end()
+        .to_owned()
+}

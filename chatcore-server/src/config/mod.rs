@@ -1,0 +1,274 @@
+//! Configuration: a TOML file, then `CHATCORE_*` from the environment, then flags; the later wins.
+//! Everything that is wrong is told at once, by its key.
+
+mod desk;
+mod keys;
+mod sources;
+
+pub use keys::{KEYS, Key};
+
+use std::{
+    collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration,
+};
+
+use chatcore::{
+    ids::{DeskId, NodeId},
+    queue::DeskConfig,
+};
+
+use crate::identity::{DEMO_DESK, SECRET_BYTES_MIN, TokenRules, demo_desk};
+use sources::Sources;
+
+/// What the server runs with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where everything is kept.
+    pub storage: Storage,
+    /// This process's name; different for each node of a deployment.
+    pub node: NodeId,
+    /// Which tokens are taken.
+    pub tokens: Tokens,
+    /// The desks, by name.
+    pub desks: BTreeMap<DeskId, DeskConfig>,
+    /// Origins of pages that may connect; empty: only the page's own host.
+    pub origins: Vec<String>,
+    /// Most connections at a time.
+    pub connections_max: usize,
+    /// Partitions of a new journal; fixed when it is created.
+    pub partitions: NonZeroU32,
+    /// A file with the rule bot's rules; the built-in ones without.
+    pub bot_rules: Option<PathBuf>,
+    /// How long a drain may take.
+    pub drain_timeout: Duration,
+    /// How logs are written.
+    pub logs: Logs,
+}
+
+/// Where everything is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Storage {
+    /// In this folder, durably.
+    Folder(PathBuf),
+    /// In memory, until the process ends.
+    Ephemeral,
+}
+
+/// Which tokens are taken.
+#[derive(Debug, Clone)]
+pub enum Tokens {
+    /// Those by these rules.
+    Signed(TokenRules),
+    /// Those of the demo's people, which the demo hands to anybody.
+    Demo,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logs {
+    /// As lines of JSON, or as text.
+    pub json: bool,
+    /// Least level, and levels by part: `info,chatcore=debug`.
+    pub level: String,
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems(pub Vec<String>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the configuration has {} problem(s):", self.0.len())?;
+        for problem in &self.0 {
+            write!(f, "\n  - {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Asked {
+    /// To run.
+    Run(Box<Config>),
+    /// To say something and end: help or version.
+    Say(String),
+}
+
+impl Config {
+    /// From the command line (its first word is the program's name) and the environment, and the
+    /// file that one of them names.
+    ///
+    /// # Errors
+    /// [`Problems`], all of them.
+    pub fn load(
+        arguments: impl IntoIterator<Item = String>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Asked, Problems> {
+        let flags = match keys::command().try_get_matches_from(arguments) {
+            Ok(flags) => flags,
+            Err(error) if error.use_stderr() => {
+                return Err(Problems(vec![keys::without_prefix(&error.to_string())]));
+            }
+            Err(error) => return Ok(Asked::Say(error.to_string())),
+        };
+        let mut sources = Sources::gather(&flags, environment);
+        let config = Self::read(&mut sources);
+        let problems = sources.into_problems();
+        match config {
+            Some(config) if problems.is_empty() => Ok(Asked::Run(Box::new(config))),
+            _ => Err(Problems(problems)),
+        }
+    }
+
+    /// Reads every key, so that every problem is found; none if one of them can't be used.
+    fn read(sources: &mut Sources) -> Option<Self> {
+        let demo = sources.switch("demo");
+        let listen = sources.parse("listen", "an address and port such as 127.0.0.1:8080");
+        let storage = storage(sources);
+        let node = sources.parse("node", "1 to 64 letters, digits and ._-:@");
+        let tokens = if demo {
+            Some(Tokens::Demo)
+        } else {
+            tokens(sources)
+        };
+        let desks = desks(sources, demo);
+        let origins = sources.list("origins", is_origin, "origins such as https://bank.example");
+        let connections_max = sources.number("connections_max", 1..=1_000_000);
+        let partitions = sources.number("partitions", 1..=4_096);
+        let drain_ms = sources.number("drain_ms", 100..=600_000);
+        let bot_rules = sources.take("bot_rules").map(PathBuf::from);
+        let logs = logs(sources);
+        let on_all = sources.switch("demo_on_all_interfaces");
+        if demo && !on_all && listen.is_some_and(|l: SocketAddr| !l.ip().is_loopback()) {
+            sources.problem(
+                "listen",
+                "the demo hands its tokens to anybody, so it listens on the loopback interface \
+                 only; expected 127.0.0.1:PORT or [::1]:PORT, or --demo-on-all-interfaces if \
+                 everybody who can reach this machine may use it",
+            );
+        }
+        Some(Self {
+            listen: listen?,
+            storage,
+            node: node?,
+            tokens: tokens?,
+            desks,
+            origins,
+            connections_max: usize::try_from(connections_max?).ok()?,
+            partitions: NonZeroU32::new(u32::try_from(partitions?).ok()?)?,
+            bot_rules,
+            drain_timeout: Duration::from_millis(drain_ms?),
+            logs: logs?,
+        })
+    }
+}
+
+fn storage(sources: &mut Sources) -> Storage {
+    let folder = sources.take("data");
+    if sources.switch("ephemeral") {
+        Storage::Ephemeral
+    } else {
+        Storage::Folder(folder.unwrap_or_else(|| "chatcore-data".to_owned()).into())
+    }
+}
+
+fn tokens(sources: &mut Sources) -> Option<Tokens> {
+    let secret = match (
+        sources.take("token_secret"),
+        sources.take("token_secret_file"),
+    ) {
+        (Some(secret), None) => Some(secret.into_bytes()),
+        (None, Some(path)) => match std::fs::read(&path) {
+            Ok(bytes) => Some(bytes.trim_ascii_end().to_vec()),
+            Err(error) => {
+                let text = format!("`{path}` can't be read: {error}; expected a file");
+                sources.problem("token_secret_file", &text);
+                None
+            }
+        },
+        (None, None) => {
+            sources.problem(
+                "token_secret_file",
+                "is not set; expected a file with the secret that your tokens are signed with \
+                 (or --demo to try chatcore without any)",
+            );
+            None
+        }
+        (Some(_), Some(_)) => {
+            sources.problem(
+                "token_secret",
+                "is set beside token_secret_file; expected one",
+            );
+            None
+        }
+    };
+    let (issuer, audience) = (sources.take("token_issuer"), sources.take("token_audience"));
+    let secret = secret?;
+    if secret.len() < SECRET_BYTES_MIN {
+        let text = format!(
+            "has {} bytes; expected at least {SECRET_BYTES_MIN} random ones",
+            secret.len()
+        );
+        sources.problem("token_secret", &text);
+        return None;
+    }
+    Some(Tokens::Signed(TokenRules {
+        secret,
+        issuer,
+        audience,
+    }))
+}
+
+fn desks(sources: &mut Sources, demo: bool) -> BTreeMap<DeskId, DeskConfig> {
+    let desks = desk::read(sources);
+    if !desks.is_empty() || !demo {
+        return desks;
+    }
+    DeskId::try_new(DEMO_DESK)
+        .ok()
+        .zip(demo_desk().ok())
+        .into_iter()
+        .collect()
+}
+
+fn logs(sources: &mut Sources) -> Option<Logs> {
+    let format = sources
+        .take("log_format")
+        .unwrap_or_else(|| "text".to_owned());
+    let level = sources
+        .take("log_level")
+        .unwrap_or_else(|| "info".to_owned());
+    if level
+        .parse::<tracing_subscriber::filter::Targets>()
+        .is_err()
+    {
+        let expected = "is not a level; expected off, error, warn, info, debug or trace, or \
+                        levels by part such as info,chatcore=debug";
+        sources.problem("log_level", expected);
+    }
+    match format.as_str() {
+        "json" | "text" => Some(Logs {
+            json: format == "json",
+            level,
+        }),
+        _ => {
+            let text = format!("`{format}` is no format; expected json or text");
+            sources.problem("log_format", &text);
+            None
+        }
+    }
+}
+
+fn is_origin(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ']))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! What the sources make of each other, and that every mistake is named.
+
+use std::fs;
+
+use super::*;
+
+fn load(flags: &[&str], variables: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+    let flags = std::iter::once("chatcore-server").chain(flags.iter().copied());
+    let variables = variables
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    match Config::load(flags.map(str::to_owned), variables) {
+        Ok(Asked::Run(config)) => Ok(*config),
+        Ok(Asked::Say(text)) => panic!("said {text}"),
+        Err(problems) => Err(problems.0),
+    }
+}
+
+fn file(name: &str, text: &str) -> String {
+    let path = std::env::temp_dir().join(format!("chatcore-{}-{name}.toml", std::process::id()));
+    fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn the_demo_needs_nothing_else() {
+    let config = load(&["--demo"], &[]).unwrap();
+    assert_eq!(config.listen, "127.0.0.1:8080".parse().unwrap());
+    assert_eq!(config.storage, Storage::Folder("chatcore-data".into()));
+    assert_eq!(config.desks.len(), 1);
+    assert!(matches!(config.tokens, Tokens::Demo));
+}
+
+#[test]
+fn a_demo_elsewhere_than_on_loopback_is_refused_unless_told_twice() {
+    let flags = ["--demo", "--listen", "0.0.0.0:0"];
+    let problems = load(&flags, &[]).unwrap_err();
+    assert!(problems[0].starts_with("--listen: "), "{problems:?}");
+    assert!(
+        problems[0].contains("--demo-on-all-interfaces"),
+        "{problems:?}"
+    );
+    assert!(load(&[&flags[..], &["--demo-on-all-interfaces"]].concat(), &[]).is_ok());
+    assert!(load(&["--demo", "--listen", "[::1]:0"], &[]).is_ok());
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+    let path = file(
+        "layers",
+        "demo = true\nnode = \"f\"\npartitions = 3\ndrain_ms = 1000\n",
+    );
+    let variables = [
+        ("CHATCORE_NODE", "e"),
+        ("CHATCORE_PARTITIONS", "4"),
+        ("CHATCORE_CONFIG", &path),
+    ];
+    let config = load(&["--node", "c"], &variables).unwrap();
+    assert_eq!(config.node.as_str(), "c");
+    assert_eq!(config.partitions.get(), 4);
+    assert_eq!(config.drain_timeout, Duration::from_secs(1));
+}
+
+#[test]
+fn every_problem_is_told_at_once_with_its_key_and_what_is_expected() {
+    let path = file(
+        "problems",
+        "wrong = 1\nnode = \"a b\"\n[desks.main.queues.general]\ntitle = \"G\"\n\
+         [desks.main.operators.olga]\nname = \"Olga\"\ncapacity = 2\nqueues = [\"cards\"]\n\
+         [desks.second]\nqueues = {}\ngrace_ms = \"long\"\n",
+    );
+    let variables = [
+        ("CHATCORE_PARTITIONS", "0"),
+        ("CHATCORE_LISTN", "x"),
+        ("CHATCORE_TEST_REQUIRE", "1"),
+        ("CHATCORE_TOKEN_SECRET", "short-and-secret"),
+    ];
+    let flags = [
+        "--config",
+        &path,
+        "--listen",
+        "here",
+        "--log-format",
+        "xml",
+        "--origins",
+        "*",
+    ];
+    let problems = load(&flags, &variables).unwrap_err();
+    let all = problems.join("\n");
+    for expected in [
+        "wrong in ",
+        "node in ",
+        "CHATCORE_PARTITIONS: `0` can't be used; expected a number from 1 to 4096",
+        "CHATCORE_LISTN: there is no such key",
+        "CHATCORE_TOKEN_SECRET: has 16 bytes; expected at least 32",
+        "--listen: `here` can't be used; expected an address and port",
+        "--log-format: `xml` is no format; expected json or text",
+        "--origins: `*` can't be used; expected origins such as",
+        "desks.main.operators.olga.queues: `cards` is not a queue of this desk",
+        "desks.second.grace_ms: ",
+    ] {
+        assert!(all.contains(expected), "{expected} is not in:\n{all}");
+    }
+    assert!(!all.contains("short-and-secret"), "{all}");
+    assert!(!all.contains("TEST_REQUIRE"), "{all}");
+}
+
+#[test]
+fn without_the_demo_a_secret_is_needed() {
+    let problems = load(&[], &[]).unwrap_err();
+    assert!(problems[0].contains("--demo"), "{problems:?}");
+    let path = file("secret", "0123456789abcdef0123456789abcdef\n");
+    let config = load(&["--token-secret-file", &path], &[]).unwrap();
+    let Tokens::Signed(rules) = config.tokens else {
+        panic!("the demo's tokens are taken");
+    };
+    assert_eq!(rules.secret.len(), 32);
+}
+
+#[test]
+fn help_and_version_are_said_and_an_unknown_flag_is_a_problem() {
+    let said = Config::load(["chatcore-server".to_owned(), "--help".to_owned()], []);
+    assert!(matches!(said, Ok(Asked::Say(text)) if text.contains("--demo-on-all-interfaces")));
+    assert!(load(&["--dmo"], &[]).unwrap_err()[0].contains("--dmo"));
+}
