@@ -60,6 +60,7 @@ pub const KEYS: &[Key] = &[
     key("origins", "LIST", "Origins of pages that may connect, by comma [the server's own host]"),
     key("connections_max", "NUMBER", "Most connections at a time [10000]"),
     key("partitions", "NUMBER", "Partitions of a new journal; fixed when it is created [8]"),
+    key("queue", "DESK/QUEUE", "Where dialogs wait that have no queue of their own [main/general]"),
     key("bot_rules", "FILE", "Rules of the bot [built in]"),
     key("drain_ms", "NUMBER", "How long leaving may take, in milliseconds [20000]"),
     key("log_format", "FORMAT", "json or text [text]"),
@@ -73,6 +74,7 @@ pub(super) fn default(name: &str) -> Option<&'static str> {
         "node" => "node-1",
         "connections_max" => "10000",
         "partitions" => "8",
+        "queue" => "main/general",
         "drain_ms" => "20000",
         _ => return None,
     })

@@ -12,7 +12,7 @@ use std::{
 };
 
 use chatcore::{
-    ids::{DeskId, NodeId},
+    ids::{DeskId, NodeId, QueueId, QueueRef},
     queue::DeskConfig,
 };
 
@@ -30,6 +30,8 @@ pub struct Config {
     pub node: NodeId,
     /// Which tokens are taken.
     pub tokens: Tokens,
+    /// Where a dialog waits whose channel has no queue of its own.
+    pub queue: QueueRef,
     /// The desks, by name.
     pub desks: BTreeMap<DeskId, DeskConfig>,
     /// Origins of pages that may connect; empty: only the page's own host.
@@ -136,6 +138,7 @@ impl Config {
             tokens(sources)
         };
         let desks = desks(sources, demo);
+        let queue = queue(sources, &desks);
         let origins = sources.list("origins", is_origin, "origins such as https://bank.example");
         let connections_max = sources.number("connections_max", 1..=1_000_000);
         let partitions = sources.number("partitions", 1..=4_096);
@@ -156,6 +159,7 @@ impl Config {
             storage,
             node: node?,
             tokens: tokens?,
+            queue: queue?,
             desks,
             origins,
             connections_max: usize::try_from(connections_max?).ok()?,
@@ -233,6 +237,36 @@ fn desks(sources: &mut Sources, demo: bool) -> BTreeMap<DeskId, DeskConfig> {
         .zip(demo_desk().ok())
         .into_iter()
         .collect()
+}
+
+fn queue(sources: &mut Sources, desks: &BTreeMap<DeskId, DeskConfig>) -> Option<QueueRef> {
+    let text = sources.take("queue")?;
+    let queue = text.split_once('/').and_then(|(desk, queue)| {
+        Some(QueueRef {
+            desk: DeskId::try_new(desk).ok()?,
+            queue: QueueId::try_new(queue).ok()?,
+        })
+    });
+    let Some(queue) = queue else {
+        sources.problem(
+            "queue",
+            &format!("`{text}` can't be used; expected DESK/QUEUE"),
+        );
+        return None;
+    };
+    let known = desks
+        .get(&queue.desk)
+        .is_some_and(|desk| desk.queues.contains_key(&queue.queue));
+    if !desks.is_empty() && !known {
+        let all = desks
+            .iter()
+            .flat_map(|(desk, config)| config.queues.keys().map(move |q| format!("{desk}/{q}")))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let text = format!("`{text}` is no queue of the desks; expected one of {all}");
+        sources.problem("queue", &text);
+    }
+    Some(queue)
 }
 
 fn logs(sources: &mut Sources) -> Option<Logs> {

@@ -31,6 +31,7 @@ const SECRET_BYTES: usize = 32;
 
 /// A person of the demo.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "spec", derive(utoipa::ToSchema))]
 pub struct DemoPerson {
     /// The name that others see.
     pub name: String,
@@ -39,6 +40,7 @@ pub struct DemoPerson {
     /// A token that is valid for 30 days.
     pub token: String,
     /// Who they are.
+    #[cfg_attr(feature = "spec", schema(schema_with = crate::http::spec::participant))]
     pub who: chatcore::ids::Participant,
 }
 

@@ -60,6 +60,7 @@ fn authenticated() -> Assurance {
 
 /// What somebody is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "spec", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Writes their own dialogs.

@@ -73,6 +73,25 @@ pub enum ClientFrame {
     Pong {},
 }
 
+impl ClientFrame {
+    /// Its kind, as on the wire.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Hello(_) => "hello",
+            Self::Follow { .. } => "follow",
+            Self::Unfollow { .. } => "unfollow",
+            Self::Send { .. } => "send",
+            Self::Settle { .. } => "settle",
+            Self::Cursor { .. } => "cursor",
+            Self::Typing { .. } => "typing",
+            Self::Refresh { .. } => "refresh",
+            Self::Ping {} => "ping",
+            Self::Pong {} => "pong",
+        }
+    }
+}
+
 /// The first frame.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "spec", derive(schemars::JsonSchema))]

@@ -38,6 +38,26 @@ pub enum Close {
 }
 
 impl Close {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::Done,
+        Self::Away,
+        Self::Broken,
+        Self::Binary,
+        Self::NotUtf8,
+        Self::TooLarge,
+        Self::Expired,
+        Self::Silent,
+        Self::TooSlow,
+        Self::Draining,
+        Self::TooMany,
+        Self::Internal,
+        Self::NoHello,
+        Self::BadToken,
+        Self::Revoked,
+        Self::BrokenFrames,
+    ];
+
     /// The close code.
     #[must_use]
     pub fn code(self) -> u16 {
@@ -114,13 +134,7 @@ mod tests {
 
     #[test]
     fn every_text_fits_a_close_frame() {
-        for close in [
-            Close::Binary,
-            Close::Expired,
-            Close::Internal,
-            Close::TooMany,
-            Close::NoHello,
-        ] {
+        for close in Close::ALL {
             assert!(close.text().len() <= 123);
         }
     }

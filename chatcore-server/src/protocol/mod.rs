@@ -4,13 +4,15 @@ mod client;
 mod close;
 mod parse;
 mod server;
+#[cfg(feature = "spec")]
+pub mod spec;
 mod stream_name;
 
 pub use client::{ClientFrame, ClientPosition, Hello, Secret};
 pub use close::Close;
 pub use parse::{DEPTH_MAX, FRAME_BYTES_MAX, ParseError, parse_frame};
 pub use server::{
-    BoardGrant, BoardOperator, BoardState, BoardWaiting, DialogBrief, ErrorCode, LeftReason,
+    BoardGrant, BoardOperator, BoardState, BoardWaiting, DialogBrief, ErrorCode, Left, ResetWhy,
     ServerFrame, StreamReset, Welcome, Wrong,
 };
 pub use stream_name::StreamName;

@@ -1,16 +1,19 @@
 //! What the server sends.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use chatcore::{
     clock::Timestamp,
     content::Content,
     dialog::Phase,
     error::ErrorKind,
     ids::{
-        CustomerId, DeskId, DialogId, GrantId, NodeId, OwnerEpoch, Participant, QueueRef,
-        SessionId, StaffId, Target,
+        ChannelId, CustomerId, DeskId, DialogId, GrantId, Label, NodeId, OwnerEpoch, Participant,
+        QueueRef, SessionId, StaffId, Target,
     },
     queue::{DeskConfig, OperatorStatus, Presence, Wait},
     record::{CursorMove, Position, Reply, StreamEvent},
+    routing::{Board, DialogView},
 };
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +37,7 @@ pub enum ServerFrame {
         /// What you have then.
         upto: Position,
         /// In order; those that you may not see are left out.
-        events: Vec<StreamEvent<Content>>,
+        events: Vec<Arc<StreamEvent<Content>>>,
     },
     /// How far participants are; the highest wins.
     Cursors {
@@ -55,7 +58,7 @@ pub enum ServerFrame {
         /// Which.
         stream: StreamName,
         /// Why.
-        reason: LeftReason,
+        reason: Left,
     },
     /// Every command up to `n` is written down and will not be lost.
     Durable {
@@ -138,8 +141,8 @@ pub struct StreamReset {
     pub stream: StreamName,
     /// It goes on after this.
     pub position: Position,
-    /// `start`, `mismatch` or `behind`.
-    pub reason: chatcore::ids::Label,
+    /// Why.
+    pub reason: ResetWhy,
     /// Of a board: its state as of `position`.
     pub board: Option<BoardState>,
     /// Of a dialog: its state as of `position`.
@@ -208,29 +211,99 @@ pub struct BoardGrant {
 pub struct DialogBrief {
     /// Whose.
     pub customer: CustomerId,
+    /// Where it is held.
+    pub channel: Option<ChannelId>,
     /// Where it is in its life.
     pub phase: Phase,
     /// Who owns it, of staff.
     pub owner: Option<StaffId>,
     /// The epoch of that.
     pub epoch: OwnerEpoch,
-    /// Where it waits or waited; staff only.
+    /// Where it waits or waited.
     pub queue: Option<QueueRef>,
     /// Whose desk.
-    pub desk: DeskId,
+    pub desk: Option<DeskId>,
+    /// Since when it waits; none unless it does.
+    pub since: Option<Timestamp>,
+    /// What it is about.
+    pub topic: Option<Label>,
+    /// Of staff only.
+    pub tags: BTreeSet<Label>,
+    /// The customer's judgement.
+    pub rating: Option<u8>,
+}
+
+impl From<DialogView> for DialogBrief {
+    fn from(view: DialogView) -> Self {
+        Self {
+            customer: view.customer,
+            channel: view.channel,
+            phase: view.phase,
+            owner: view.owner,
+            epoch: view.epoch,
+            queue: view.queue,
+            desk: view.desk,
+            since: view.since,
+            topic: view.topic,
+            tags: view.tags,
+            rating: view.rating,
+        }
+    }
+}
+
+impl From<&Board> for BoardState {
+    fn from(board: &Board) -> Self {
+        let waiting = board.waiting.values().map(|one| BoardWaiting {
+            wait: one.wait.clone(),
+            boost: one.boost,
+            by_hand: one.by_hand,
+        });
+        let operators = board.operators.iter().map(|(id, one)| BoardOperator {
+            operator: id.clone(),
+            presence: one.presence,
+            status: one.status,
+            since: one.since,
+        });
+        let grants = board.grants.iter().map(|(id, one)| BoardGrant {
+            grant: *id,
+            dialog: one.dialog,
+            customer: one.customer.clone(),
+            operator: one.operator.clone(),
+            epoch: one.held,
+        });
+        Self {
+            config: board.config.clone(),
+            waiting: waiting.collect(),
+            operators: operators.collect(),
+            grants: grants.collect(),
+        }
+    }
+}
+
+/// Why a stream starts again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "spec", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ResetWhy {
+    /// It was not resumed.
+    Start,
+    /// Another history than yours.
+    Mismatch,
+    /// Too much to send.
+    Behind,
 }
 
 /// Why a stream is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "spec", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum LeftReason {
-    /// You have no right to it (any more).
+pub enum Left {
+    /// You have no right to it (any more), or there is no such stream.
     NoRight,
     /// You asked for no more of it.
-    Asked,
-    /// It could not be read.
-    Failed,
+    Unfollowed,
+    /// You follow as many as you may.
+    TooMany,
 }
 
 /// Something was not taken; nothing of it was done.
@@ -300,6 +373,50 @@ pub enum ErrorCode {
     Unavailable,
     /// A bug on this side.
     Internal,
+}
+
+impl ErrorCode {
+    /// Its name on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BadFrame => "bad_frame",
+            Self::HelloExpected => "hello_expected",
+            Self::TooLarge => "too_large",
+            Self::TooDeep => "too_deep",
+            Self::Invalid => "invalid",
+            Self::Forbidden => "forbidden",
+            Self::Expired => "expired",
+            Self::NotFound => "not_found",
+            Self::Overloaded => "overloaded",
+            Self::Rebuilding => "rebuilding",
+            Self::Unavailable => "unavailable",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl ServerFrame {
+    /// Its kind, as on the wire.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Welcome(_) => "welcome",
+            Self::Reset(_) => "reset",
+            Self::Range { .. } => "range",
+            Self::Cursors { .. } => "cursors",
+            Self::Typing { .. } => "typing",
+            Self::Left { .. } => "left",
+            Self::Durable { .. } => "durable",
+            Self::Reply { .. } => "reply",
+            Self::Error(_) => "error",
+            Self::Ping {} => "ping",
+            Self::Pong { .. } => "pong",
+            Self::Expiring { .. } => "expiring",
+            Self::Reconnect { .. } => "reconnect",
+            Self::Closed { .. } => "closed",
+        }
+    }
 }
 
 impl From<ErrorKind> for ErrorCode {

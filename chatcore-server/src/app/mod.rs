@@ -1,0 +1,163 @@
+//! The whole server: storage, chat, effects, routes; run until a signal, then drained.
+
+mod drain;
+mod parts;
+mod storage;
+
+use std::{io::Write as _, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+use chatcore::{
+    chat::Chat,
+    clock::{Clock, SystemClock},
+    dialog::DialogSettings,
+    push::LoggingPush,
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    config::{Config, Storage, Tokens},
+    http::{
+        self,
+        accept::{AcceptLimits, serve},
+    },
+    identity::{JwtAuthenticator, TokenRules, kept_secret},
+    metrics,
+    server::{Server, ServerOptions},
+};
+use drain::{Deadline, Signals};
+use parts::Parts;
+
+/// How often histograms are folded.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Runs the server until SIGTERM or SIGINT, then drains it; a second signal ends it at once.
+///
+/// Prints `listening on http://ADDRESS` to standard output once it takes connections.
+///
+/// # Errors
+/// What kept it from starting, what made a part of it end by itself, or that the drain took longer
+/// than it may, with what was still running.
+pub async fn run(config: Config) -> Result<()> {
+    let mut signals = Signals::listen().context("can't listen for signals")?;
+    let metrics = metrics::install()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (tokens, demo) = authenticator(&config, Arc::clone(&clock))?;
+    let storage = storage::open(&config, Arc::clone(&clock)).await?;
+    let chat = build_chat(&config, storage.ports())?;
+    let options = ServerOptions {
+        origins: config.origins.clone(),
+        demo,
+        metrics: Some(metrics.clone()),
+        drain_timeout: config.drain_timeout,
+    };
+    let server = Server::new(chat.clone(), tokens, options);
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("can't listen on {}; is it in use?", config.listen))?;
+    let address = listener.local_addr()?;
+
+    let stop = CancellationToken::new();
+    let mut parts = Parts::new(stop.clone());
+    parts::start(&parts, &chat)?;
+    parts.spawn("metrics", fold_histograms(metrics, stop.clone()));
+    let connections = TaskTracker::new();
+    let accept_until = CancellationToken::new();
+    let limits = AcceptLimits {
+        connections_max: config.connections_max,
+        ..AcceptLimits::default()
+    };
+    let router = http::router(server.clone());
+    let accepting = serve(
+        listener,
+        router,
+        limits,
+        connections.clone(),
+        accept_until.clone(),
+    );
+    parts.spawn("accept loop", async move { Ok(accepting.await?) });
+    say(&format!("listening on http://{address}"))?;
+    tracing::info!(%address, node = %chat.node().id, "listening");
+
+    let failed = tokio::select! {
+        () = signals.next() => None,
+        failure = parts.failure() => Some(failure),
+    };
+    if let Some(failure) = &failed {
+        tracing::error!(failure, "a part ended by itself; leaving");
+    }
+    let deadline = Deadline::after(config.drain_timeout);
+    let drained = tokio::select! {
+        drained = drain::drain(&server, &connections, &accept_until, &mut parts, deadline) => drained,
+        () = signals.next() => bail!("ended at once by a second signal"),
+    };
+    storage.close().await?;
+    drained?;
+    match failed {
+        None => Ok(()),
+        Some(failure) => bail!(failure),
+    }
+}
+
+/// Folds histograms until the end: without it they grow between scrapes.
+async fn fold_histograms(metrics: PrometheusHandle, until: CancellationToken) -> Result<()> {
+    while until
+        .run_until_cancelled(tokio::time::sleep(UPKEEP))
+        .await
+        .is_some()
+    {
+        metrics.run_upkeep();
+    }
+    Ok(())
+}
+
+/// Checks the tokens that the configuration names; with the demo also signs them.
+fn authenticator(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+) -> Result<(Arc<JwtAuthenticator>, Option<Arc<JwtAuthenticator>>)> {
+    match &config.tokens {
+        Tokens::Signed(rules) => {
+            let tokens = JwtAuthenticator::try_new(rules.clone(), clock)?;
+            Ok((Arc::new(tokens), None))
+        }
+        Tokens::Demo => {
+            let folder = match &config.storage {
+                Storage::Folder(folder) => Some(folder.as_path()),
+                Storage::Ephemeral => None,
+            };
+            let rules = TokenRules {
+                secret: kept_secret(folder)?,
+                issuer: Some("chatcore-demo".to_owned()),
+                audience: None,
+            };
+            let tokens = Arc::new(JwtAuthenticator::try_new(rules, clock)?);
+            Ok((Arc::clone(&tokens), Some(tokens)))
+        }
+    }
+}
+
+fn build_chat(config: &Config, ports: chatcore::ports::Ports) -> Result<Chat> {
+    let settings = DialogSettings {
+        queue: config.queue.clone(),
+        ..DialogSettings::default()
+    };
+    let mut builder = Chat::builder(ports)
+        .with_node(config.node.clone())
+        .with_dialog_settings(settings)
+        .with_bot(Arc::new(parts::bot(config)?))
+        .with_push(Arc::new(LoggingPush));
+    for (desk, rules) in &config.desks {
+        builder = builder.with_desk(desk.clone(), rules.clone());
+    }
+    Ok(builder.build()?)
+}
+
+/// One line to whoever started us.
+fn say(line: &str) -> Result<()> {
+    let mut output = std::io::stdout();
+    writeln!(output, "{line}")?;
+    Ok(output.flush()?)
+}

@@ -1,0 +1,253 @@
+//! The half of a connection that speaks: what the session is told, answers, signs of life, and the
+//! farewell of a node that leaves.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use chatcore::{
+    ids::Target,
+    record::{Position, Reply},
+    routing::{SessionEvents, SessionSender},
+};
+use futures_util::FutureExt as _;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+
+use super::{Answer, convert};
+use crate::{
+    metrics::{Metric, OpenSession, count},
+    protocol::{Close, HEARTBEAT_MS, ServerFrame},
+    server::Server,
+};
+
+/// What is to be sent next.
+#[derive(Debug)]
+pub(crate) enum Out {
+    /// A frame.
+    Frame(Box<ServerFrame>),
+    /// The end; nothing comes after it.
+    End(Close),
+}
+
+/// Speaks to one client.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    server: Server,
+    events: SessionEvents,
+    sender: SessionSender,
+    answers: mpsc::Receiver<Answer>,
+    spoke: Instant,
+    leaving: Option<Instant>,
+    /// The highest number of each target that was told to be durable.
+    durable: BTreeMap<Target, u64>,
+    held: Option<Box<ServerFrame>>,
+    _open: OpenSession,
+}
+
+/// Targets whose durable numbers are remembered.
+const TARGETS_MAX: usize = 256;
+/// A text longer than this is cut where a range allows it.
+const TEXT_BYTES_MAX: usize = 256 * 1024;
+
+impl Outbound {
+    pub(super) fn new(
+        server: Server,
+        (sender, events): (SessionSender, SessionEvents),
+        answers: mpsc::Receiver<Answer>,
+        open: OpenSession,
+    ) -> Self {
+        Self {
+            server,
+            events,
+            sender,
+            answers,
+            spoke: Instant::now(),
+            leaving: None,
+            durable: BTreeMap::new(),
+            held: None,
+            _open: open,
+        }
+    }
+
+    /// What is to be sent next; waits for it. May be dropped: nothing is lost.
+    pub(crate) async fn next(&mut self) -> Out {
+        if let Some(frame) = self.held.take() {
+            return Out::Frame(frame);
+        }
+        let out = self.wait().await;
+        self.spoke = Instant::now();
+        match out {
+            Out::Frame(frame) => Out::Frame(self.in_order(frame)),
+            end @ Out::End(_) => end,
+        }
+    }
+
+    /// An outcome means that its command is durable, and may be told before the journal's own word
+    /// has arrived here; clients hear `durable` first all the same.
+    fn in_order(&mut self, frame: Box<ServerFrame>) -> Box<ServerFrame> {
+        match &*frame {
+            ServerFrame::Durable { target, n } => self.told(target, *n),
+            ServerFrame::Reply {
+                target,
+                n,
+                reply: Reply::Outcome(_),
+            } if self.durable.get(target).is_none_or(|told| told < n) => {
+                let (target, n) = (target.clone(), *n);
+                self.told(&target, n);
+                self.held = Some(frame);
+                return Box::new(ServerFrame::Durable { target, n });
+            }
+            _ => {}
+        }
+        frame
+    }
+
+    fn told(&mut self, target: &Target, n: u64) {
+        if self.durable.len() >= TARGETS_MAX {
+            // At worst `durable` is told twice.
+            self.durable.clear();
+        }
+        let told = self.durable.entry(target.clone()).or_default();
+        *told = (*told).max(n);
+    }
+
+    async fn wait(&mut self) -> Out {
+        let beat = self.spoke + Duration::from_millis(u64::from(HEARTBEAT_MS));
+        let leave = self.leaving;
+        tokio::select! {
+            biased;
+            answer = self.answers.recv() => match answer {
+                Some(Answer::Frame(frame)) => Out::Frame(frame),
+                Some(Answer::End(close)) => Out::End(close),
+                None => Out::End(Close::Done),
+            },
+            event = self.events.next() => match event.map(convert::frame) {
+                Some(Ok(frame)) => Out::Frame(Box::new(frame)),
+                Some(Err(close)) => Out::End(close),
+                None => Out::End(Close::Done),
+            },
+            () = self.server.draining(), if leave.is_none() => {
+                let after = self.server.reconnect_after();
+                self.leaving = Some(Instant::now() + self.server.farewell());
+                let after_ms = u64::try_from(after.as_millis()).unwrap_or_default();
+                Out::Frame(Box::new(ServerFrame::Reconnect { after_ms }))
+            }
+            () = sleep_until(leave.unwrap_or(beat)), if leave.is_some() => Out::End(Close::Draining),
+            () = sleep_until(beat) => Out::Frame(Box::new(ServerFrame::Ping {})),
+        }
+    }
+
+    /// Waits for the end of the session, whatever is still to be sent: after it nothing more may be
+    /// handed to the client.
+    pub(crate) async fn ended(&self) -> Close {
+        convert::why_closed(self.sender.closed().await)
+    }
+
+    /// What can be sent at once.
+    pub(crate) fn ready(&mut self) -> Option<Out> {
+        self.next().now_or_never()
+    }
+}
+
+/// The frame as JSON. A range that became long is cut in several that join.
+pub(crate) fn texts(frame: ServerFrame, texts: &mut Vec<String>) -> Result<(), Option<Close>> {
+    count(Metric::FramesOut, "kind", frame.kind());
+    cut(frame, texts).map_err(Some)
+}
+
+fn cut(frame: ServerFrame, texts: &mut Vec<String>) -> Result<(), Close> {
+    let text = serde_json::to_string(&frame).map_err(|error| {
+        tracing::error!(%error, "a frame can't be written as JSON");
+        Close::Internal
+    })?;
+    match frame {
+        ServerFrame::Range {
+            stream,
+            after,
+            upto,
+            mut events,
+        } if text.len() > TEXT_BYTES_MAX && events.len() > 1 => {
+            let second = events.split_off(events.len() / 2);
+            let middle = events.last().map_or(after, |event| Position {
+                seq: event.seq,
+                hash: event.hash,
+            });
+            let part = |after, upto, events| ServerFrame::Range {
+                stream: stream.clone(),
+                after,
+                upto,
+                events,
+            };
+            cut(part(after, middle, events), texts)?;
+            cut(part(middle, upto, second), texts)
+        }
+        _ => {
+            texts.push(text);
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chatcore::{
+        clock::Timestamp,
+        content::Content,
+        dialog::DialogEvent,
+        ids::{DialogId, Participant, Seq, StreamId},
+        record::{ChainHash, Event, Position, StreamEvent, Visibility},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_long_range_is_cut_in_parts_that_join() {
+        let at = |seq| Position {
+            seq: Seq(seq),
+            hash: ChainHash(seq),
+        };
+        let event = |seq| {
+            Arc::new(StreamEvent {
+                seq: Seq(seq),
+                hash: ChainHash(seq),
+                at: Timestamp(0),
+                visibility: Visibility::Everyone,
+                event: Event::Dialog(DialogEvent::Message {
+                    author: Participant::Bot,
+                    body: Content::Text("x".repeat(30_000)),
+                    reply_to: None,
+                }),
+            })
+        };
+        let frame = ServerFrame::Range {
+            stream: StreamId::Dialog(DialogId(1)).into(),
+            after: at(0),
+            // Two events after the last visible one are hidden.
+            upto: at(42),
+            events: (1..=40).map(event).collect(),
+        };
+        let mut parts = Vec::new();
+        texts(frame, &mut parts).unwrap();
+        assert!(parts.len() >= 4);
+        let (mut last, mut seen) = (at(0), 0);
+        for part in parts {
+            assert!(part.len() <= TEXT_BYTES_MAX);
+            let frame = serde_json::from_str(&part).unwrap();
+            let ServerFrame::Range {
+                after,
+                upto,
+                events,
+                ..
+            } = frame
+            else {
+                panic!("{part}");
+            };
+            assert_eq!(after, last);
+            (last, seen) = (upto, seen + events.len());
+        }
+        assert_eq!((last, seen), (at(42), 40));
+    }
+}

@@ -1,0 +1,86 @@
+//! Whether it lives, whether it should get work, and its figures.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    body::Body,
+    extract::State,
+    http::{HeaderValue, Response, StatusCode, header},
+    response::IntoResponse,
+};
+use chatcore::{ids::Partition, journal::Log};
+use serde::Serialize;
+use tokio::time::timeout;
+
+use super::answer::Failure;
+use crate::{metrics, protocol::ErrorCode, server::Server};
+
+/// A part that does not answer within this is not ready.
+const PART_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Whether the node should get work.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "spec", derive(utoipa::ToSchema))]
+pub(crate) struct Readiness {
+    /// Whether it should.
+    ready: bool,
+    /// Why not, by part; empty when ready.
+    why: Vec<String>,
+}
+
+/// The process lives. Says nothing of what is behind it.
+#[cfg_attr(feature = "spec", utoipa::path(
+    get, path = "/healthz", responses((status = 200, body = String)),
+))]
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Whether the node should get work, and why not.
+#[cfg_attr(feature = "spec", utoipa::path(
+    get, path = "/readyz",
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness)),
+))]
+pub(super) async fn readyz(State(server): State<Server>) -> Response<Body> {
+    let mut why = Vec::new();
+    if server.is_draining() {
+        why.push("draining: this node is leaving".to_owned());
+    }
+    let ports = server.chat().ports();
+    let journal = ports.journal.ready(Log::Commands, Partition(0));
+    let (journal, store) = tokio::join!(
+        timeout(PART_TIMEOUT, journal),
+        timeout(PART_TIMEOUT, ports.leases.identity()),
+    );
+    for (part, answer) in [("journal", journal), ("store", store.map(|s| s.map(drop)))] {
+        match answer {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => why.push(format!("{part}: {}", error.kind().code())),
+            Err(_) => why.push(format!("{part}: no answer within 1 s")),
+        }
+    }
+    let ready = why.is_empty();
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, Json(Readiness { ready, why })).into_response()
+}
+
+/// The figures, in Prometheus' text format.
+#[cfg_attr(feature = "spec", utoipa::path(
+    get, path = "/metrics", responses((status = 200, body = String)),
+))]
+pub(super) async fn figures(State(server): State<Server>) -> Response<Body> {
+    let Some(handle) = &server.options().metrics else {
+        let text = "this process has no recorder of metrics";
+        return Failure::new(ErrorCode::NotFound, text).into_response();
+    };
+    metrics::hub(&server.chat().stats());
+    let mut response = handle.render().into_response();
+    let format = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, format);
+    response
+}

@@ -1,0 +1,39 @@
+//! The reference server's program.
+
+use std::{env, io::Write as _, process::ExitCode};
+
+use chatcore_server::{
+    app,
+    config::{Asked, Config},
+    logs,
+};
+
+fn main() -> ExitCode {
+    let config = match Config::load(env::args(), env::vars()) {
+        Ok(Asked::Run(config)) => *config,
+        Ok(Asked::Say(text)) => {
+            // Nobody listens: there is nothing else to do.
+            let _ = write!(std::io::stdout(), "{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(problems) => return fail(&problems.to_string(), 2),
+    };
+    let ran = logs::install(&config.logs)
+        .map_err(anyhow::Error::from)
+        .and_then(|()| {
+            Ok(tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()?)
+        })
+        .and_then(|runtime| runtime.block_on(app::run(config)));
+    match ran {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&format!("{error:#}"), 1),
+    }
+}
+
+fn fail(text: &str, code: u8) -> ExitCode {
+    // As above.
+    let _ = writeln!(std::io::stderr(), "chatcore-server: {text}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,163 @@
+//! What every route shares.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use chatcore::{
+    chat::Chat,
+    clock::Timestamp,
+    identity::{Authenticator, Identity, Who},
+    routing::SessionSender,
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    http::streams::Streams,
+    identity::JwtAuthenticator,
+    protocol::{HEARTBEAT_MS, Welcome},
+};
+
+/// The routes' shared part. Cheap to clone.
+#[derive(Clone)]
+pub struct Server(Arc<Shared>);
+
+struct Shared {
+    chat: Chat,
+    authenticator: Arc<dyn Authenticator>,
+    options: ServerOptions,
+    tasks: TaskTracker,
+    drain: CancellationToken,
+    streams: Streams,
+}
+
+/// What an embedder may choose. The default is what a server without a demo has.
+#[derive(Clone, Default)]
+pub struct ServerOptions {
+    /// Origins of other sites' pages that may connect, such as `https://bank.example`.
+    pub origins: Vec<String>,
+    /// Signs the demo's tokens; only with this there are demo people.
+    pub demo: Option<Arc<JwtAuthenticator>>,
+    /// Renders `/metrics`; without it there is none.
+    pub metrics: Option<PrometheusHandle>,
+    /// How long a drain may take; hints to reconnect are spread over half of it.
+    pub drain_timeout: Duration,
+}
+
+impl fmt::Debug for ServerOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerOptions")
+            .field("origins", &self.origins)
+            .field("demo", &self.demo.is_some())
+            .field("drain_timeout", &self.drain_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("options", &self.0.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Over a chat. Does nothing until its routes are served.
+    #[must_use]
+    pub fn new(chat: Chat, authenticator: Arc<dyn Authenticator>, options: ServerOptions) -> Self {
+        Self(Arc::new(Shared {
+            chat,
+            authenticator,
+            options,
+            tasks: TaskTracker::new(),
+            drain: CancellationToken::new(),
+            streams: Streams::default(),
+        }))
+    }
+
+    /// The chat.
+    #[must_use]
+    pub fn chat(&self) -> &Chat {
+        &self.0.chat
+    }
+
+    /// The tasks of all connections; a drain waits for them.
+    #[must_use]
+    pub fn tasks(&self) -> &TaskTracker {
+        &self.0.tasks
+    }
+
+    /// Begins to leave: `/readyz` says no, sessions are told to reconnect, and then closed.
+    pub fn drain(&self) {
+        self.0.drain.cancel();
+    }
+
+    /// Whether it is leaving.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.0.drain.is_cancelled()
+    }
+
+    pub(crate) async fn draining(&self) {
+        self.0.drain.cancelled().await;
+    }
+
+    pub(crate) fn authenticator(&self) -> &dyn Authenticator {
+        &*self.0.authenticator
+    }
+
+    pub(crate) fn options(&self) -> &ServerOptions {
+        &self.0.options
+    }
+
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.0.streams
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.chat.ports().clock.now()
+    }
+
+    /// When a client should come back: anywhere in half of the drain's time, so that they don't
+    /// come all at once.
+    pub(crate) fn reconnect_after(&self) -> Duration {
+        self.0
+            .options
+            .drain_timeout
+            .mul_f64(0.5 * random_fraction())
+    }
+
+    /// How long a connection that was told to reconnect may finish what it has begun.
+    pub(crate) fn farewell(&self) -> Duration {
+        self.0
+            .options
+            .drain_timeout
+            .mul_f64(0.25 + 0.25 * random_fraction())
+    }
+
+    pub(crate) fn welcome(&self, sender: &SessionSender, identity: &Identity) -> Welcome {
+        let desk = match &identity.who {
+            Who::Customer(_) => None,
+            Who::Staff { desk, .. } => Some(desk.clone()),
+        };
+        Welcome {
+            session: sender.id(),
+            node: sender.node().id.clone(),
+            who: identity.participant(),
+            name: identity.name.clone(),
+            supervisor: identity.is_supervisor(),
+            desk,
+            now: self.now(),
+            expires_at: identity.expires_at,
+            heartbeat_ms: HEARTBEAT_MS,
+            window: u32::try_from(sender.window()).unwrap_or(u32::MAX),
+            stream_key: None,
+        }
+    }
+}
+
+/// From 0 to 1; in the middle should there be no randomness.
+fn random_fraction() -> f64 {
+    let random = getrandom::u32().unwrap_or(u32::MAX / 2);
+    f64::from(random) / f64::from(u32::MAX)
+}

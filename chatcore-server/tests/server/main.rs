@@ -1,0 +1,17 @@
+//! The real server as a process, over real sockets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may end at once"
+)]
+
+mod bad_input;
+mod client;
+mod dialog;
+mod http;
+mod leaving;
+mod process;
+mod streaming;
