@@ -13,6 +13,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    chain::{last_seq, link, position_of},
     ledger::{CUSTOMER_DEVICES_MAX, CommandName, DESK_DEVICES_MAX, Ledger},
     machine::Machine,
     parking::Parked,
@@ -20,14 +21,14 @@ use super::{
 use crate::{
     clock::Timestamp,
     content::Sealed,
-    dialog::{CustomerCommand, CustomerState, Rejection},
+    dialog::{CustomerCommand, Rejection},
     error::{ErrorKind, Result},
     ids::{DialogId, Label, Offset, StreamId, Target},
     machine::{Context, Decided},
     queue::{DeskCommand, Policies},
     record::{
-        self, Accepted, Appended, ChainHash, Command, CommandRecord, Decision, Event, Outcome,
-        Position, StreamEvent, Verdict,
+        self, Accepted, Appended, Command, CommandRecord, Decision, Event, Outcome, Position,
+        StreamEvent, Verdict,
     },
     sabotage::{self, Switch},
     store::{DueLine, StoredState},
@@ -379,48 +380,4 @@ impl Aggregate {
     pub(super) fn level(&self) -> u16 {
         self.level
     }
-}
-
-/// The event at its place.
-///
-/// The hash covers the number, the time and the event, in MessagePack with named fields and
-/// without the version byte: what is added to a format later is left out of events that do not
-/// have it, so that their hash stays.
-fn link(after: Position, at: Timestamp, event: Event<Sealed>) -> StreamEvent<Sealed> {
-    let seq = after.seq.next();
-    let visibility = CustomerState::visibility(&event);
-    let hash = record::encode(&(at, &event)).map_or(ChainHash::default(), |bytes| {
-        after.hash.then(seq, bytes.get(1..).unwrap_or_default())
-    });
-    StreamEvent {
-        seq,
-        hash,
-        at,
-        visibility,
-        event,
-    }
-}
-
-fn position_of(event: &StreamEvent<Sealed>) -> Position {
-    Position {
-        seq: event.seq,
-        hash: event.hash,
-    }
-}
-
-/// The last event in the dialog that a command was about, or on the board.
-fn last_seq(appended: &[Appended], dialog: Option<DialogId>) -> crate::ids::Seq {
-    let of_dialog = dialog.map(StreamId::Dialog);
-    let in_dialog = appended
-        .iter()
-        .find(|a| of_dialog.as_ref() == Some(&a.stream));
-    let on_board = || {
-        appended
-            .iter()
-            .find(|a| matches!(a.stream, StreamId::Board(_)))
-    };
-    in_dialog
-        .or_else(on_board)
-        .map(|a| a.upto().seq)
-        .unwrap_or_default()
 }

@@ -14,6 +14,7 @@
 
 mod aggregate;
 mod batch;
+mod chain;
 mod config;
 mod context;
 mod emit;

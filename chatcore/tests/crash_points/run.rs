@@ -114,123 +114,113 @@ fn start(world: &Arc<World>, tasks: &TaskTracker, gate: Arc<Gate>, batch: usize)
 pub(crate) async fn run(plan: Option<Plan>, batch: usize) -> Option<Ran> {
     let world = World::new(plan.is_some_and(|p| p.loss == Loss::LastSaves));
     let tasks = TaskTracker::new();
-    let gate = match plan {
-        None => Gate::none(),
-        Some(plan) => {
-            let fault = match plan.successor {
-                Successor::SameBefore => Fault::FailBefore,
-                Successor::SameAfter => Fault::FailAfter,
-                Successor::New | Successor::Zombie => Fault::Stop,
-            };
-            let (lost, loss) = (world.clone(), plan.loss);
-            let on_hit = move || match plan.successor {
-                // A stopped effect must not happen before the loss and be saved by it.
-                Successor::SameAfter => {}
-                _ => lost.lose(loss),
-            };
-            Gate::new(plan.at, fault, on_hit)
-        }
+    let gate = plan.map_or_else(Gate::none, |plan| gate(&world, plan));
+    let mut stage = Stage {
+        engines: vec![start(&world, &tasks, Arc::new(gate), batch)],
+        follower: Follower::new(&world).await,
+        world,
+        tasks,
+        plan,
+        batch,
     };
-    let mut engines = vec![start(&world, &tasks, Arc::new(gate), batch)];
-    let mut follower = Follower::new(&world).await;
-    let mut is_handled = false;
-    let mut is_quiet = settle(
-        &world,
-        &tasks,
-        &mut engines,
-        &mut follower,
-        (plan, batch),
-        &mut is_handled,
-    )
-    .await;
+    let mut is_quiet = stage.settle().await;
     for step in script::steps() {
-        script::append(&world, &step).await;
-        is_quiet &= settle(
-            &world,
-            &tasks,
-            &mut engines,
-            &mut follower,
-            (plan, batch),
-            &mut is_handled,
-        )
-        .await;
-        if !is_quiet {
-            break;
-        }
+        script::append(&stage.world, &step).await;
+        is_quiet = is_quiet && stage.settle().await;
     }
     let ran = match is_quiet {
-        true => Some(observe(&world, &follower, &engines[0].gate).await),
+        true => Some(observe(&stage.world, &stage.follower, &stage.engines[0].gate).await),
         false => None,
     };
-    for engine in &engines {
+    for engine in &stage.engines {
         engine.task.abort();
     }
-    tasks.close();
-    tasks.wait().await;
+    stage.tasks.close();
+    stage.tasks.wait().await;
     ran
 }
 
-/// Waits until all is quiet; deals with the fault when it happens.
-async fn settle(
-    world: &Arc<World>,
-    tasks: &TaskTracker,
-    engines: &mut Vec<Running>,
-    follower: &mut Follower,
-    (plan, batch): (Option<Plan>, usize),
-    is_handled: &mut bool,
-) -> bool {
-    let mut quiet_for = 0;
-    for turn in 0..1_000_u64 {
-        if let Some(plan) = plan
-            && engines[0].gate.is_hit()
-            && !*is_handled
-        {
-            *is_handled = true;
-            if plan.loss != Loss::None {
-                if plan.successor == Successor::SameAfter {
-                    world.lose(plan.loss);
-                }
-                follower.was_forgotten();
-            }
-            if matches!(plan.successor, Successor::New | Successor::Zombie) {
-                succeed(world, tasks, engines, plan, batch).await;
-            }
+fn gate(world: &Arc<World>, plan: Plan) -> Gate {
+    let fault = match plan.successor {
+        Successor::SameBefore => Fault::FailBefore,
+        Successor::SameAfter => Fault::FailAfter,
+        Successor::New | Successor::Zombie => Fault::Stop,
+    };
+    let (lost, loss) = (world.clone(), plan.loss);
+    Gate::new(plan.at, fault, move || {
+        // An effect that happens must happen before the loss; see `settle`.
+        if plan.successor != Successor::SameAfter {
+            lost.lose(loss);
         }
-        let is_following = follower.work().await;
-        quiet_for = match is_following && world.is_quiet().await {
-            true => quiet_for + 1,
-            false => 0,
-        };
-        if quiet_for == 2 {
-            return true;
-        }
-        // At once at first, then with more patience: for backoffs, ticks and leases.
-        let wait = if turn < 50 { 1 } else { 50 };
-        tokio::time::sleep(Duration::from_millis(wait)).await;
-    }
-    false
+    })
 }
 
-/// The old engine has stopped: another takes over, and a zombie goes on once that is at work.
-async fn succeed(
-    world: &Arc<World>,
-    tasks: &TaskTracker,
-    engines: &mut Vec<Running>,
-    plan: Plan,
+/// A run under way.
+struct Stage {
+    world: Arc<World>,
+    tasks: TaskTracker,
+    /// The one with the fault first.
+    engines: Vec<Running>,
+    follower: Follower,
+    /// None once it has been dealt with.
+    plan: Option<Plan>,
     batch: usize,
-) {
-    let old = &engines[0];
-    if plan.successor == Successor::New {
-        old.task.abort();
+}
+
+impl Stage {
+    /// Waits until all is quiet; deals with the fault when it happens.
+    async fn settle(&mut self) -> bool {
+        let mut quiet_for = 0;
+        for turn in 0..1_000_u64 {
+            if self.engines[0].gate.is_hit()
+                && let Some(plan) = self.plan.take()
+            {
+                self.go_on(plan).await;
+            }
+            let is_following = self.follower.work().await;
+            quiet_for = match is_following && self.world.is_quiet().await {
+                true => quiet_for + 1,
+                false => 0,
+            };
+            if quiet_for == 2 {
+                return true;
+            }
+            // At once at first, then with more patience: for backoffs, ticks and leases.
+            let wait = if turn < 50 { 1 } else { 50 };
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+        }
+        false
     }
-    drop(old.membership.lock().unwrap().take());
-    let new = start(world, tasks, Arc::new(Gate::none()), batch);
-    if plan.successor == Successor::Zombie {
-        // Long enough for the new one to take over and decide what is there.
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        old.gate.release();
+
+    /// The fault has happened.
+    async fn go_on(&mut self, plan: Plan) {
+        if plan.loss != Loss::None {
+            if plan.successor == Successor::SameAfter {
+                self.world.lose(plan.loss);
+            }
+            self.follower.was_forgotten();
+        }
+        if matches!(plan.successor, Successor::New | Successor::Zombie) {
+            self.succeed(plan).await;
+        }
     }
-    engines.push(new);
+
+    /// The old engine has stopped: another takes over, and a zombie goes on once that is at work.
+    async fn succeed(&mut self, plan: Plan) {
+        let old = &self.engines[0];
+        if plan.successor == Successor::New {
+            old.task.abort();
+        }
+        drop(old.membership.lock().unwrap().take());
+        let gate = Arc::new(Gate::none());
+        let new = start(&self.world, &self.tasks, gate, self.batch);
+        if plan.successor == Successor::Zombie {
+            // Long enough for the new one to take over and decide what is there.
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            old.gate.release();
+        }
+        self.engines.push(new);
+    }
 }
 
 async fn observe(world: &Arc<World>, follower: &Follower, gate: &Gate) -> Ran {
@@ -262,7 +252,12 @@ async fn observe(world: &Arc<World>, follower: &Follower, gate: &Gate) -> Ran {
     let mut machines = Vec::new();
     let mut states = Vec::new();
     for target in [script::anna(), script::desk()] {
-        let stored = world.ports.streams.load(&[target.clone()]).await.unwrap();
+        let stored = world
+            .ports
+            .streams
+            .load(std::slice::from_ref(&target))
+            .await
+            .unwrap();
         let aggregate = Aggregate::load(&target, &stored[0]).unwrap();
         machines.push(aggregate.machine().clone());
         states.push((target, aggregate.encode().unwrap()));

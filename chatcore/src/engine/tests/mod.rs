@@ -1,3 +1,4 @@
 //! What the engine promises, over the ports in process.
 
+mod ledger;
 mod parking;
