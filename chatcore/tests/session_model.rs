@@ -25,6 +25,7 @@ use chatcore::{
     ids::{CustomerId, DeskId, StaffId},
     record::Visibility::{Everyone, Staff},
 };
+use proptest::prelude::*;
 use world::{Action, Faults, Plan, Scripted, Setup, World};
 
 /// More worlds than this: the setup is too large for a test.
@@ -265,6 +266,44 @@ fn a_session_that_lost_its_rights_sees_nothing_more() {
             ..Faults::default()
         },
     });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// Any order of saves, reads, and frames that are lost, repeated and swapped: what is told
+    /// joins, and after one check of heads nothing is missing.
+    #[test]
+    fn any_path_through_a_long_talk_is_put_right(
+        notes in proptest::collection::vec(any::<bool>(), 12..24),
+        resume in proptest::option::of(0..6u64),
+        choices in proptest::collection::vec(any::<u16>(), 400),
+    ) {
+        let _whole = whole();
+        let script = notes.iter().map(|note| if *note { noted(None) } else { said(None) });
+        let setup = Setup {
+            script: script.collect(),
+            saved: 6,
+            plans: vec![plan(anna(), resume), plan(staff("vera", true), None)],
+            faults: Faults { drops: 8, repeats: 8, routes_lost: 2, leases_lapsed: 2, overflows: 2 },
+        };
+        let mut world = setup.begin();
+        for choice in choices {
+            let due = world.due(&setup);
+            if due.is_empty() {
+                break;
+            }
+            // Faults a quarter of the time, while there are some left.
+            let faults = world.faults();
+            let from = if choice % 4 == 0 && !faults.is_empty() { faults } else { due };
+            let action = from[usize::from(choice / 4) % from.len()];
+            prop_assert_eq!(world.act(&setup, action), Ok(()));
+        }
+        while let Some(action) = world.due(&setup).first().copied() {
+            prop_assert_eq!(world.act(&setup, action), Ok(()));
+        }
+        prop_assert_eq!(check_quiet(&setup, &world), Ok(()));
+    }
 }
 
 #[cfg(feature = "sabotage")]

@@ -385,3 +385,132 @@ async fn a_command_sent_again_after_a_reconnect_is_done_once() {
     })
     .await;
 }
+
+/// Says something and waits until the customer has it; answers how long that took.
+async fn heard_after(
+    olga: &mut Person,
+    anna_there: &mut Person,
+    said: Command<Content>,
+) -> Duration {
+    let begun = tokio::time::Instant::now();
+    let Command::Customer(CustomerCommand::Message(message)) = &said else {
+        panic!("{said:?}");
+    };
+    let dialog = message.dialog;
+    let before = anna_there.texts(dialog).len();
+    olga.ask(&anna(), said).await;
+    anna_there
+        .until("it is heard", |me| me.texts(dialog).len() > before)
+        .await;
+    begun.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_route_is_found_by_a_check_and_written_again() {
+    let chat = builder(ports().0).build().unwrap();
+    while_running(&chat, async {
+        let (mut anna_there, mut olga, dialog, epoch) = talk(&chat).await;
+        let streams = &chat.ports().streams;
+        let stream = StreamId::Dialog(dialog);
+        streams.unfollow(&stream, chat.node()).await.unwrap();
+        let said = say(dialog, "into the void", Some(epoch));
+        let took = heard_after(&mut olga, &mut anna_there, said).await;
+        assert!(took < Duration::from_secs(25), "one check: {took:?}");
+        let said = say(dialog, "heard at once", Some(epoch));
+        let took = heard_after(&mut olga, &mut anna_there, said).await;
+        assert!(
+            took < Duration::from_secs(1),
+            "the route is there: {took:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_lost_lease_all_routes_are_written_again() {
+    let chat = builder(ports().0).build().unwrap();
+    while_running(&chat, async {
+        let (mut anna_there, mut olga, dialog, epoch) = talk(&chat).await;
+        let rewrites = chat.stats().rewrites;
+        chat.ports().leases.close(chat.node()).await.unwrap();
+        let said = say(dialog, "into the void", Some(epoch));
+        let took = heard_after(&mut olga, &mut anna_there, said).await;
+        assert!(took < Duration::from_secs(6), "one renewal: {took:?}");
+        assert!(chat.stats().rewrites > rewrites);
+        assert_eq!(chat.stats().sessions, 2, "nobody is closed for that");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_stood_still_closes_its_sessions() {
+    let chat = builder(ports().0).build().unwrap();
+    while_running(&chat, async {
+        let (anna_there, _olga, ..) = talk(&chat).await;
+        tokio::time::advance(Duration::from_secs(16)).await;
+        let closed = tokio::time::timeout(Duration::from_secs(1), anna_there.sender.closed());
+        assert_eq!(closed.await.unwrap(), CloseCode::Paused);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_token_of_the_same_person_prolongs_the_session() {
+    let chat = builder(ports().0).build().unwrap();
+    while_running(&chat, async {
+        let mut person = Person::connect(&chat, customer("anna"), "phone");
+        let mut longer = identity(customer("anna"));
+        let ends = longer.expires_at;
+        longer.expires_at = ends.plus(Duration::from_secs(100));
+        let other = identity(customer("boris"));
+        let refused = person.sender.refresh(other).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Forbidden);
+        person.sender.refresh(longer).unwrap();
+        let until_then = ends.since(chat.ports().clock.now());
+        let closed = person.sender.closed();
+        let waited = tokio::time::timeout(until_then + Duration::from_secs(60), closed).await;
+        assert!(waited.is_err(), "it went on");
+        person
+            .until("it ends with the new token", |me| me.closed.is_some())
+            .await;
+        assert_eq!(person.closed, Some(CloseCode::Expired));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_supervisor_looks_on_until_the_rights_are_taken() {
+    let chat = builder(ports().0).build().unwrap();
+    while_running(&chat, async {
+        let (mut anna_there, _olga, dialog, _) = talk(&chat).await;
+        let stream = StreamId::Dialog(dialog);
+        let mut vera = Person::connect(&chat, staff("vera", true), "desk-3");
+        vera.sender.follow(stream.clone(), None).unwrap();
+        anna_there.ask(&anna(), say(dialog, "hello", None)).await;
+        vera.until("she looks on", |me| me.texts(dialog) == ["hello"])
+            .await;
+        vera.sender.refresh(identity(staff("vera", false))).unwrap();
+        vera.until("no more", |me| me.left.contains(&stream)).await;
+        anna_there.ask(&anna(), say(dialog, "secret", None)).await;
+        tokio::time::timeout(Duration::from_secs(30), vera.until("never", |_| false))
+            .await
+            .expect_err("nothing of that dialog is left to tell");
+        assert_eq!(vera.texts(dialog), ["hello"]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_leaves_tells_its_sessions() {
+    let chat = builder(ports().0).build().unwrap();
+    let mut person = while_running(&chat, async {
+        let mut person = Person::connect(&chat, customer("anna"), "phone");
+        person.open().await;
+        person
+    })
+    .await;
+    person.until("it is told", |me| me.closed.is_some()).await;
+    assert_eq!(person.closed, Some(CloseCode::Draining));
+    let alive = chat.ports().leases.alive().await.unwrap();
+    assert!(alive.is_empty(), "its lease is given up");
+}

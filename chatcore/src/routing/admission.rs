@@ -1,5 +1,8 @@
 //! Who may send which command: a table, pure.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::Sight;

@@ -5,7 +5,7 @@
 //! is kept apart and bounded by its own count.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -93,6 +93,8 @@ pub(crate) struct Mailbox {
 #[derive(Debug, Default)]
 struct Inner {
     items: VecDeque<Item>,
+    /// The newest head of each stream that a check found; taken after the frames before it.
+    heads: BTreeMap<StreamId, Position>,
     bytes: usize,
     kept: VecDeque<Kept>,
     behind: bool,
@@ -121,6 +123,22 @@ impl Mailbox {
         if inner.closed.is_some() || (inner.behind && !matches!(item, Item::Cursors(..))) {
             return;
         }
+        match &item {
+            Item::Head(stream, head) => {
+                inner.heads.insert(stream.clone(), *head);
+                drop(inner);
+                self.wake.notify_one();
+                return;
+            }
+            // The head was found before this frame, and says nothing any more.
+            Item::Frame(stream, frame) => {
+                let upto = frame.upto().seq;
+                if inner.heads.get(stream).is_some_and(|head| head.seq <= upto) {
+                    inner.heads.remove(stream);
+                }
+            }
+            _ => {}
+        }
         let full = inner.items.len() >= self.limits.frames_max
             || inner.bytes + bytes > self.limits.bytes_max;
         if full {
@@ -128,6 +146,7 @@ impl Mailbox {
                 return;
             }
             inner.items.clear();
+            inner.heads.clear();
             inner.bytes = 0;
             inner.behind = true;
             inner.behind_since.get_or_insert_with(Instant::now);
@@ -162,6 +181,7 @@ impl Mailbox {
         if inner.closed.is_none() {
             inner.closed = Some(code);
             inner.items.clear();
+            inner.heads.clear();
             inner.kept.clear();
             inner.bytes = 0;
         }
@@ -202,9 +222,12 @@ impl Mailbox {
             inner.behind_since = None;
             return Some(Taken::Behind);
         }
-        let item = inner.items.pop_front()?;
-        inner.bytes = inner.bytes.saturating_sub(item.bytes());
-        Some(Taken::Item(item))
+        if let Some(item) = inner.items.pop_front() {
+            inner.bytes = inner.bytes.saturating_sub(item.bytes());
+            return Some(Taken::Item(item));
+        }
+        let (stream, head) = inner.heads.pop_first()?;
+        Some(Taken::Item(Item::Head(stream, head)))
     }
 
     /// Waits until something may be there.
@@ -229,5 +252,139 @@ impl Item {
             Self::Frame(_, opened) => opened.bytes,
             _ => 64,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ids::{Seq, StaffId},
+        record::ChainHash,
+        routing::session::CloseCode,
+    };
+
+    fn mailbox() -> Mailbox {
+        Mailbox::new(BufferLimits {
+            frames_max: 3,
+            bytes_max: 1_000,
+            kept_max: 2,
+        })
+    }
+
+    fn stream() -> StreamId {
+        StreamId::Dialog(DialogId(1))
+    }
+
+    fn frame(bytes: usize) -> Item {
+        let opened = Opened {
+            after: Position::default(),
+            events: Vec::new(),
+            access: None,
+            bytes,
+        };
+        Item::Frame(stream(), Arc::new(opened))
+    }
+
+    fn head(seq: u64) -> Item {
+        let position = Position {
+            seq: Seq(seq),
+            hash: ChainHash(seq),
+        };
+        Item::Head(stream(), position)
+    }
+
+    fn reply(n: u64) -> Kept {
+        Kept::Reply {
+            target: Target::Desk(crate::ids::DeskId::try_new("main").unwrap()),
+            n,
+            reply: Reply::Settled,
+        }
+    }
+
+    #[tokio::test]
+    async fn too_many_frames_empty_it_and_mark_it_behind() {
+        let mailbox = mailbox();
+        for _ in 0..3 {
+            mailbox.push(frame(10));
+        }
+        assert!(mailbox.behind_since().is_none());
+        mailbox.push(frame(10));
+        assert!(mailbox.behind_since().is_some());
+        mailbox.push(frame(10));
+        assert!(matches!(mailbox.take(), Some(Taken::Behind)));
+        assert!(mailbox.take().is_none(), "all of it is read again");
+        assert!(mailbox.behind_since().is_none());
+        mailbox.push(frame(10));
+        assert!(matches!(mailbox.take(), Some(Taken::Item(Item::Frame(..)))));
+    }
+
+    #[tokio::test]
+    async fn too_many_bytes_do_the_same() {
+        let mailbox = mailbox();
+        mailbox.push(frame(600));
+        mailbox.push(frame(300));
+        assert!(mailbox.behind_since().is_none());
+        mailbox.push(frame(200));
+        assert!(mailbox.behind_since().is_some());
+    }
+
+    #[tokio::test]
+    async fn taking_makes_room() {
+        let mailbox = mailbox();
+        for _ in 0..20 {
+            mailbox.push(frame(900));
+            assert!(matches!(mailbox.take(), Some(Taken::Item(_))));
+        }
+    }
+
+    #[tokio::test]
+    async fn typing_is_dropped_first() {
+        let mailbox = mailbox();
+        for _ in 0..3 {
+            mailbox.push(frame(10));
+        }
+        let olga = Participant::Staff(StaffId::try_new("olga").unwrap());
+        mailbox.push(Item::Typing(DialogId(1), olga));
+        assert!(mailbox.behind_since().is_none());
+    }
+
+    #[tokio::test]
+    async fn heads_take_no_room_and_the_newest_counts() {
+        let mailbox = mailbox();
+        for seq in 0..100 {
+            mailbox.push(head(seq));
+        }
+        match mailbox.take() {
+            Some(Taken::Item(Item::Head(_, position))) => assert_eq!(position.seq, Seq(99)),
+            other => panic!("{other:?}"),
+        }
+        assert!(mailbox.take().is_none());
+    }
+
+    #[tokio::test]
+    async fn replies_survive_an_overflow_and_are_bounded_by_their_own_count() {
+        let mailbox = mailbox();
+        assert!(mailbox.keep(reply(1)));
+        for _ in 0..10 {
+            mailbox.push(frame(10));
+        }
+        assert!(matches!(mailbox.take(), Some(Taken::Kept(_))));
+        assert!(mailbox.keep(reply(2)));
+        assert!(mailbox.keep(reply(3)));
+        assert!(!mailbox.keep(reply(4)));
+        assert_eq!(mailbox.closed(), Some(CloseCode::Slow));
+        assert!(matches!(mailbox.take(), Some(Taken::Closed)));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_handed_out_after_the_end_and_the_first_reason_stays() {
+        let mailbox = mailbox();
+        mailbox.push(frame(10));
+        mailbox.close(CloseCode::Expired);
+        mailbox.close(CloseCode::Done);
+        mailbox.push(frame(10));
+        assert!(matches!(mailbox.take(), Some(Taken::Closed)));
+        assert_eq!(mailbox.ended().await, CloseCode::Expired);
     }
 }
