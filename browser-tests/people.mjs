@@ -84,7 +84,7 @@ export class Customer extends Person {
   }
 
   get field() {
-    return this.widget.locator('.composer textarea');
+    return this.widget.locator('.composer .field:not(.sizer)');
   }
 
   /** Messages of everyone, also those on their way. */
@@ -154,7 +154,7 @@ export class Operator extends Person {
   }
 
   get field() {
-    return this.page.locator('.thread .composer textarea');
+    return this.page.locator('.thread .composer .field:not(.sizer)');
   }
 
   get messages() {

@@ -22,6 +22,8 @@ const CHARS_MAX = 4_000;
 export class Composer {
   #options;
   #field;
+  /** Has the same text, out of sight: measuring the field itself would make it jump, and the messages above with it. */
+  #sizer = h('textarea', { class: 'field sizer', rows: 1, tabindex: -1, 'aria-hidden': 'true', readonly: true });
   #send;
   #notice = h('div', { class: 'composer-notice' });
   #edit;
@@ -48,8 +50,10 @@ export class Composer {
     );
     const cancel = h('button', { type: 'button', class: 'link', onclick: () => options.cancel?.() }, t('compose.cancel'));
     this.#edit = h('div', { class: 'composer-edit', hidden: true }, icon('edit'), h('span', {}, t('compose.editing')), cancel);
-    this.element = h('div', { class: 'composer' }, this.#edit, h('div', { class: 'composer-row' }, this.#field, this.#send), this.#notice);
+    this.element = h('div', { class: 'composer' }, this.#edit, h('div', { class: 'composer-row' }, h('div', { class: 'field-box' }, this.#field, this.#sizer), this.#send), this.#notice);
     this.#update();
+    // Until it is in the document, and whenever its width changes, nothing can be measured.
+    new ResizeObserver(() => this.#update()).observe(this.element);
   }
 
   get value() {
@@ -107,8 +111,8 @@ export class Composer {
     const over = excess(this.#field.value);
     this.#send.disabled = this.#held || over > 0 || this.#field.value.trim() === '';
     setText(this.#notice, over > 0 ? this.#options.i18n.t('compose.tooLong', { n: over }) : '');
-    this.#field.style.height = 'auto';
-    this.#field.style.height = `${this.#field.scrollHeight}px`;
+    this.#sizer.value = this.#field.value;
+    this.#field.style.height = `${this.#sizer.scrollHeight}px`;
   }
 
   /** @param {KeyboardEvent} event */

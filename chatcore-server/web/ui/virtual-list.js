@@ -31,6 +31,8 @@ export class VirtualList {
   #atEnd = true;
   #width = 0;
   #height = 0;
+  /** Where it was scrolled to by us. */
+  #top = 0;
   #busy = false;
   #resize;
 
@@ -113,7 +115,9 @@ export class VirtualList {
       this.#resized();
       return;
     }
-    this.#atEnd = scrollHeight - scrollTop - clientHeight < END_PX;
+    // Only a reader who scrolls up leaves the end; rows that turn out higher do not.
+    const near = scrollHeight - scrollTop - clientHeight < END_PX;
+    this.#atEnd = near || (this.#atEnd && scrollTop >= this.#top - 1);
     this.#layout(this.#anchor());
     if (scrollTop < clientHeight) {
       this.#options.nearTop?.();
@@ -189,6 +193,7 @@ export class VirtualList {
         break;
       }
     }
+    this.#top = this.#box.scrollTop;
     this.#busy = false;
   }
 
