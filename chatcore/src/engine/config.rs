@@ -37,6 +37,9 @@ pub struct EngineConfig {
     pub retry_max: Duration,
     /// Longest wait, after the end was asked for, for what is saved to be emitted. Default 5 s.
     pub drain_max: Duration,
+    /// Longest wait for a node to take frames; past it they are dropped, and the sessions there
+    /// read what they miss. Default 1 s.
+    pub deliver_max: Duration,
     /// After this many owners died over one command it is parked. Default 3.
     pub trials_max: u32,
 }
@@ -57,6 +60,7 @@ impl Default for EngineConfig {
             retry_min: Duration::from_millis(50),
             retry_max: Duration::from_secs(2),
             drain_max: Duration::from_secs(5),
+            deliver_max: Duration::from_secs(1),
             trials_max: 3,
         }
     }

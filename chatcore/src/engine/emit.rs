@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use serde::Serialize;
 
 use super::{context::Context, lane::letter_reason, stats::count};
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     error::{ErrorKind, Result},
     ids::{Fence, Label, Node, Offset, Participant, Partition, StreamId},
     journal::{DeadLetter, Log, Pending},
-    record::{self, CommandId, CommandRecord, Decision, EventRecord, Outcome, Reply, Verdict},
+    record::{self, CommandId, CommandRecord, Decision, Outcome, Reply, Verdict},
     routing::NodeFrame,
     store::StoredDecision,
 };
@@ -60,6 +61,18 @@ pub(super) async fn emit(
     Ok(events)
 }
 
+/// [`EventRecord`] without a copy of the decision; the same bytes.
+///
+/// [`EventRecord`]: crate::record::EventRecord
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Publishing<'a> {
+    Decided {
+        fence: Fence,
+        decision: &'a Decision,
+    },
+}
+
 async fn publish_and_follow(
     cx: &Context,
     partition: Partition,
@@ -69,11 +82,10 @@ async fn publish_and_follow(
     let mut published = Vec::new();
     for stored in &job.decisions {
         if stored.decision.cause >= job.publish_from {
-            let record = EventRecord::Decided {
+            let bytes = record::encode(&Publishing::Decided {
                 fence,
-                decision: Box::new(stored.decision.as_ref().clone()),
-            };
-            let bytes = record::encode(&record)?;
+                decision: &stored.decision,
+            })?;
             published.push(cx.append(Log::Events, partition, bytes).await?);
         }
     }
@@ -169,9 +181,11 @@ async fn send(
     streams: BTreeSet<StreamId>,
 ) -> usize {
     let frames_count = frames.len();
-    match cx.ports.inbox.send(&node, frames).await {
-        Ok(()) => return frames_count,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
+    let sent = cx.ports.inbox.send(&node, frames);
+    match tokio::time::timeout(cx.config.deliver_max, sent).await {
+        Err(_) => tracing::debug!(node = %node.id, "frames dropped: no answer in time"),
+        Ok(Ok(())) => return frames_count,
+        Ok(Err(error)) if error.kind() == ErrorKind::NotFound => {
             // Nobody is there: the routes are stale. A session that comes back writes its own.
             for stream in streams {
                 if let Err(error) = cx.ports.streams.unfollow(&stream, &node).await {
@@ -179,7 +193,7 @@ async fn send(
                 }
             }
         }
-        Err(error) => tracing::debug!(%error, node = %node.id, "frames dropped"),
+        Ok(Err(error)) => tracing::debug!(%error, node = %node.id, "frames dropped"),
     }
     count(&cx.stats.frames_dropped, frames_count);
     0
@@ -270,5 +284,25 @@ async fn reread(cx: &Context, partition: Partition, decision: &Decision) -> Resu
         // Trimmed away: what is known of it is still told.
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Bytes::new()),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{engine::testing, record::EventRecord};
+
+    #[test]
+    fn what_is_published_has_the_bytes_of_its_record() {
+        let decision = testing::decision(3);
+        let bytes = record::encode(&Publishing::Decided {
+            fence: Fence(2),
+            decision: &decision,
+        });
+        let record = EventRecord::Decided {
+            fence: Fence(2),
+            decision: Box::new(decision),
+        };
+        assert_eq!(bytes.unwrap(), record::encode(&record).unwrap());
     }
 }

@@ -1,4 +1,6 @@
 //! What the engine promises, over the ports in process.
 
+mod bench;
 mod ledger;
 mod parking;
+mod running;

@@ -1,0 +1,346 @@
+//! The engine at work: beginning and end, hand-over, timers, operators on nodes that are gone,
+//! commands that kill.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::Ordering,
+    time::Duration,
+};
+
+use super::bench::{Bench, anna, internal, node};
+use crate::{
+    dialog::{CustomerCommand, DialogSettings, Open},
+    engine::{EngineConfig, replay},
+    ids::{ChannelId, CustomerId, Label, Participant, Partition, QueueId, StaffId, Target},
+    queue::{DeskCommand, DeskConfig, NodeName, OperatorConfig, Presence, QueueConfig},
+    record::{self, Command, CommandRecord, FORMAT_VERSION, ParkedCommand, Verdict},
+    store::{PartitionBatch, Trial},
+};
+
+fn open(customer: &CustomerId) -> CommandRecord {
+    let open = CustomerCommand::Open(Open {
+        channel: ChannelId::try_new("web").unwrap(),
+        topic: None,
+        settings: DialogSettings::default(),
+    });
+    internal(
+        Target::Customer(customer.clone()),
+        Participant::Customer(customer.clone()),
+        Command::Customer(open),
+    )
+}
+
+fn oleg() -> StaffId {
+    StaffId::try_new("oleg").unwrap()
+}
+
+fn rules() -> DeskCommand {
+    let queue = QueueId::try_new("general").unwrap();
+    DeskCommand::Configure(DeskConfig {
+        queues: BTreeMap::from([(queue.clone(), QueueConfig::default())]),
+        operators: BTreeMap::from([(
+            oleg(),
+            OperatorConfig {
+                name: "Oleg".to_owned(),
+                capacity: 2,
+                queues: BTreeSet::from([queue]),
+            },
+        )]),
+        grace_ms: 60_000,
+        ..DeskConfig::default()
+    })
+}
+
+fn came(name: &str) -> DeskCommand {
+    DeskCommand::Came {
+        operator: oleg(),
+        node: NodeName::from(&node(name)),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_waits_for_what_is_saved_and_for_all_tasks() {
+    let bench = Bench::new(3);
+    for i in 0..50 {
+        let customer = CustomerId::try_new(format!("c{i}")).unwrap();
+        bench.append(&open(&customer)).await;
+    }
+    let engine = bench.start(EngineConfig::default());
+    bench.applied().await;
+    let stats = engine.stats.clone();
+    engine.stop().await.unwrap();
+    assert_eq!(stats.accepted.load(Ordering::Relaxed), 50);
+    for partition in (0..3).map(Partition) {
+        let decisions = bench.published(partition).await;
+        let marks = bench.ports.partitions.marks(&[partition]).await.unwrap();
+        assert_eq!(decisions.len() as u64, marks[0].applied.0);
+        assert_eq!(marks[0].trimmed, marks[0].applied, "all was committed");
+        assert_eq!(bench.ports.partitions.outbox(partition).await.unwrap(), []);
+    }
+    bench.tasks.close();
+    bench.tasks.wait().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_partitions_share_saves() {
+    let bench = Bench::new(8);
+    for i in 0..200 {
+        let customer = CustomerId::try_new(format!("c{i}")).unwrap();
+        bench.append(&open(&customer)).await;
+    }
+    let engine = bench.start(EngineConfig::default());
+    bench.applied().await;
+    let saves = engine.stats.saves.load(Ordering::Relaxed);
+    assert!(saves < 20, "{saves} saves for 200 commands of 8 partitions");
+    engine.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn little_memory_and_little_room_change_nothing() {
+    let bench = Bench::new(2);
+    for i in 0..300 {
+        let customer = CustomerId::try_new(format!("c{}", i % 40)).unwrap();
+        bench.append(&open(&customer)).await;
+    }
+    let engine = bench.start(EngineConfig {
+        resident_max: 5,
+        batch_records_max: 3,
+        prefetch_records_max: 7,
+        unemitted_batches_max: 1,
+        snapshot_decisions: 2,
+        ..EngineConfig::default()
+    });
+    bench.applied().await;
+    engine.stop().await.unwrap();
+    let first = bench.published(Partition(0)).await.len();
+    let second = bench.published(Partition(1)).await.len();
+    assert_eq!(first + second, 300);
+}
+
+#[tokio::test(start_paused = true)]
+async fn partitions_are_handed_over_to_another_engine_and_back() {
+    let bench = Bench::new(4);
+    let first = bench.start(EngineConfig::default());
+    for i in 0..20 {
+        let customer = CustomerId::try_new(format!("a{i}")).unwrap();
+        bench.append(&open(&customer)).await;
+    }
+    bench.applied().await;
+    let second = bench.start(EngineConfig::default());
+    for i in 0..20 {
+        let customer = CustomerId::try_new(format!("b{i}")).unwrap();
+        bench.append(&open(&customer)).await;
+    }
+    bench.applied().await;
+    bench
+        .until(|| async { second.stats.recoveries.load(Ordering::Relaxed) == 2 })
+        .await;
+    first.kill().await;
+    for i in 0..20 {
+        let customer = CustomerId::try_new(format!("c{i}")).unwrap();
+        bench.append(&open(&customer)).await;
+    }
+    bench.applied().await;
+    second.stop().await.unwrap();
+    let mut dialogs = BTreeSet::new();
+    for partition in (0..4).map(Partition) {
+        for decision in bench.published(partition).await {
+            assert_eq!(decision.dialogs_opened, 1);
+            let streams = decision.appended.iter().map(|a| a.stream.clone());
+            dialogs.extend(streams.filter(|s| matches!(s, crate::ids::StreamId::Dialog(_))));
+        }
+    }
+    assert_eq!(dialogs.len(), 60, "each dialog has a number of its own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn operators_on_a_node_that_is_gone_are_lost() {
+    let bench = Bench::new(1);
+    let day = Duration::from_secs(86_400);
+    bench.ports.leases.open(&node("alive"), day).await.unwrap();
+    bench
+        .ports
+        .leases
+        .open(&node("dying"), Duration::from_secs(100))
+        .await
+        .unwrap();
+    bench.to_desk(rules()).await;
+    bench.to_desk(came("dying")).await;
+    let engine = bench.start(EngineConfig::default());
+    bench.applied().await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let presence = bench.desk_state().await.operator(&oleg()).unwrap().presence;
+    assert_eq!(presence, Presence::Online, "its node has a lease");
+
+    // A new owner finds the desk although nobody writes to it.
+    engine.kill().await;
+    let engine = bench.start(EngineConfig::default());
+    let since = tokio::time::Instant::now();
+    bench
+        .until(|| async {
+            bench.desk_state().await.operator(&oleg()).unwrap().presence == Presence::Lost
+        })
+        .await;
+    let waited = since.elapsed();
+    assert!(
+        waited > Duration::from_secs(40 + 14),
+        "{waited:?}: 40 s of lease, then 15 s"
+    );
+    assert!(waited < Duration::from_secs(40 + 18), "{waited:?}");
+
+    // The grace is a timer.
+    bench.later(Duration::from_secs(61));
+    bench
+        .until(|| async {
+            bench.desk_state().await.operator(&oleg()).unwrap().presence == Presence::Gone
+        })
+        .await;
+    engine.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timer_never_fires_before_its_time() {
+    let bench = Bench::new(1);
+    bench.to_desk(rules()).await;
+    bench.to_desk(came("a")).await;
+    bench
+        .to_desk(DeskCommand::Lost {
+            operator: oleg(),
+            node: NodeName::from(&node("a")),
+        })
+        .await;
+    let engine = bench.start(EngineConfig::default());
+    bench.applied().await;
+    bench.later(Duration::from_millis(59_999));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(engine.stats.timers.load(Ordering::Relaxed), 0);
+    bench.later(Duration::from_millis(1));
+    bench
+        .until(|| async { engine.stats.timers.load(Ordering::Relaxed) == 1 })
+        .await;
+    bench.applied().await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(engine.stats.timers.load(Ordering::Relaxed), 1, "fired once");
+    engine.stop().await.unwrap();
+}
+
+/// As if this many owners had died over the first command.
+async fn died_over_it(bench: &Bench, attempts: u32) {
+    let partition = Partition(0);
+    let mark = bench
+        .ports
+        .partitions
+        .take(partition, crate::ids::Fence(0))
+        .await
+        .unwrap();
+    let note = PartitionBatch {
+        partition,
+        fence: mark.fence,
+        incarnation: mark.incarnation,
+        expected: mark.applied,
+        applied: mark.applied,
+        decisions: Vec::new(),
+        snapshots: Vec::new(),
+        due: Vec::new(),
+        dialogs: mark.dialogs,
+        received: BTreeMap::new(),
+        events: mark.events,
+        trial: Some(Trial {
+            offset: mark.applied,
+            attempts,
+        }),
+        forget: Vec::new(),
+    };
+    let saved = bench.ports.partitions.save(vec![note]).await.unwrap();
+    assert!(saved[0].is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_killed_three_owners_is_parked_and_can_be_tried_again() {
+    for (attempts, is_parked) in [(1, false), (2, false), (3, true)] {
+        let bench = Bench::new(1);
+        bench.start(EngineConfig::default()).stop().await.unwrap();
+        let engine = bench.start(EngineConfig::default());
+        bench.applied().await;
+        engine.stop().await.unwrap();
+        died_over_it(&bench, attempts).await;
+        let (partition, offset) = bench.append(&open(&anna())).await;
+        let other = CustomerId::try_new("boris").unwrap();
+        bench.append(&open(&other)).await;
+        let engine = bench.start(EngineConfig::default());
+        bench.applied().await;
+        let decisions = bench.published(partition).await;
+        let of_it = decisions.iter().find(|d| d.cause == offset).unwrap();
+        let parked = matches!(of_it.verdict, Verdict::Parked { .. });
+        assert_eq!(parked, is_parked, "after {attempts}");
+        let of_other = decisions
+            .iter()
+            .find(|d| d.target == Target::Customer(other.clone()));
+        assert_eq!(of_other.unwrap().dialogs_opened, 1, "others go on");
+        let letters = bench.ports.dead_letters.list(None, 10).await.unwrap();
+        assert_eq!(letters.len(), usize::from(is_parked));
+        if is_parked {
+            let retry = internal(
+                Target::Customer(anna()),
+                Participant::System,
+                Command::Parked(ParkedCommand::Retry),
+            );
+            bench.append(&retry).await;
+            bench.applied().await;
+            let state = bench.state(&Target::Customer(anna())).await;
+            assert_eq!(state.parked().len(), 0);
+        }
+        engine.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_is_replayed_as_a_new_command() {
+    let bench = Bench::new(1);
+    let engine = bench.start(EngineConfig::default());
+    let whole = open(&anna());
+    let broken = CommandRecord {
+        body: bytes::Bytes::from_static(b"\x01nonsense"),
+        ..whole.clone()
+    };
+    bench.append(&broken).await;
+    bench.applied().await;
+    engine.stop().await.unwrap();
+    let letters = bench.ports.dead_letters.list(None, 10).await.unwrap();
+    let mut letter = letters[0].1.clone();
+    assert_eq!(letter.reason, Label::try_new("unreadable").unwrap());
+    // Mended: another build reads it.
+    letter.record = record::encode(&whole).unwrap();
+    let receipt = replay(bench.ports.journal.as_ref(), &letter).await.unwrap();
+    let engine = bench.start(EngineConfig::default());
+    bench.applied().await;
+    let decisions = bench.published(Partition(0)).await;
+    let of_it = decisions.iter().find(|d| d.cause == receipt.offset);
+    assert_eq!(of_it.unwrap().dialogs_opened, 1);
+    engine.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_command_parks_its_customer_alone() {
+    let bench = Bench::new(1);
+    let engine = bench.start(EngineConfig::default());
+    let mut newer = open(&anna());
+    let mut body = newer.body.to_vec();
+    body[0] = FORMAT_VERSION + 1;
+    newer.body = body.into();
+    bench.append(&newer).await;
+    bench.append(&open(&anna())).await;
+    bench
+        .append(&open(&CustomerId::try_new("boris").unwrap()))
+        .await;
+    bench.applied().await;
+    let state = bench.state(&Target::Customer(anna())).await;
+    assert_eq!(state.parked().len(), 2);
+    assert_eq!(engine.stats.accepted.load(Ordering::Relaxed), 1);
+    engine.stop().await.unwrap();
+    assert_eq!(
+        bench.ports.dead_letters.list(None, 10).await.unwrap(),
+        [],
+        "it is no dead letter"
+    );
+}
