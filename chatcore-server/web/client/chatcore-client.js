@@ -2,7 +2,7 @@
 //
 // It keeps no history: it tells what happens, and the pages fold that into what they show.
 
-/** @import { Body, Command, Cursor, CustomerCommand, ErrorFrame, Outcome, Participant, ServerFrame, StreamEvent, Reset, Target, Welcome } from './frames.js' */
+/** @import { Command, Cursor, ErrorFrame, Outcome, Participant, ServerFrame, StreamEvent, Reset, Target, Welcome } from './frames.js' */
 /** @import { Clock, Phase } from './connection.js' */
 /** @import { Open } from './transport.js' */
 /** @import { Item } from './outbox.js' */

@@ -53,7 +53,7 @@ export function rowsOf(dialog, sending, { me, hidden = new Set(), unreadAfter = 
       before = null;
     }
     const first = !before || !joins(before, entry);
-    const tick = mine || isStaff(entry.author) ? dialog.tick(entry) : null;
+    const tick = mine || (isStaff(entry.author) && isStaff(me)) ? dialog.tick(entry) : null;
     const choice = choices.get(entry.seq) ?? null;
     // The bot offers nothing any more once a person is asked for.
     const passed = dialog.phase === 'closed' || (entry.author === 'bot' && dialog.phase !== 'bot');

@@ -1,7 +1,7 @@
 // What a page knows: dialogs, a board, messages on their way, who types. Fed by one client.
 
 /** @import { ChatClient, ClientEvents } from '../client/chatcore-client.js' */
-/** @import { Body, CustomerCommand, DeskCommand, Outcome, Participant, StreamEvent } from '../client/frames.js' */
+/** @import { CustomerCommand, DeskCommand, Outcome, Participant, StreamEvent } from '../client/frames.js' */
 /** @import { Entry } from './dialog.js' */
 
 import { Emitter } from '../client/emitter.js';

@@ -2,7 +2,7 @@
 
 /** @import { Outcome, Participant } from '../client/frames.js' */
 /** @import { Entry } from '../model/dialog.js' */
-/** @import { I18n, Key } from '../i18n/index.js' */
+/** @import { I18n } from '../i18n/index.js' */
 
 import { ChatError } from '../client/chatcore-client.js';
 

@@ -17,7 +17,9 @@ import { VirtualList } from '../ui/virtual-list.js';
 import { ratingForm } from './rating.js';
 
 /** Lines that say nothing to a customer. */
-const HIDDEN = new Set(['opened', 'tagged', 'topic_set', 'rated']);
+const HIDDEN = new Set(['opened', 'held', 'resumed', 'wrap_up', 'tagged', 'topic_set', 'rated']);
+/** Why a dialog waits, as far as it is the customer's business. */
+const TOLD = new Set(['asked', 'failed']);
 const DRAFT_KEY = 'chatcore.widget.draft';
 
 /** @typedef {{ i18n: I18n, store: ChatStore, conversation: Conversation, heading: string, close: () => void }} PanelOptions */
@@ -114,7 +116,13 @@ export class Panel {
     return {
       i18n: this.#i18n,
       name: (who) => this.#name(who),
-      line: (entry) => (entry.line?.name === 'wrap_up' || entry.line?.name === 'closed' ? t('line.wrap_up') : lineText(this.#i18n, entry, (who) => this.#name(who), (queue) => queue)),
+      line: (entry) => {
+        if (entry.line?.name === 'closed') {
+          return t('line.wrap_up');
+        }
+        const waits = entry.line?.name === 'waiting' && !TOLD.has(entry.line.reason);
+        return waits ? t('line.waiting') : lineText(this.#i18n, entry, (who) => this.#name(who), () => '');
+      },
       can: (entry) => {
         const phase = this.#conversation.dialog?.phase;
         const mine = this.#isMe(entry.author) && phase !== 'closed' && phase !== 'wrap_up' && entry.kind === 'message';

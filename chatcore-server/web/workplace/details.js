@@ -1,6 +1,6 @@
 // The right column: who the customer is, what the dialog is about, what was before.
 
-/** @import { I18n, Key } from '../i18n/index.js' */
+/** @import { I18n } from '../i18n/index.js' */
 /** @import { Dialog } from '../model/dialog.js' */
 /** @import { ChatStore } from '../model/store.js' */
 /** @import { Desk } from './desk.js' */

@@ -11,7 +11,7 @@
 
 import { rowsOf } from '../model/rows.js';
 import { Composer } from '../ui/composer.js';
-import { fill, h, icon, setText } from '../ui/dom.js';
+import { h, icon, setText } from '../ui/dom.js';
 import { drawRow, plainText } from '../ui/message-view.js';
 import { lineText } from '../ui/texts.js';
 import { VirtualList } from '../ui/virtual-list.js';

@@ -3,7 +3,6 @@
 /** @import { ChatClient } from '../client/chatcore-client.js' */
 /** @import { I18n } from '../i18n/index.js' */
 /** @import { Participant } from '../client/frames.js' */
-/** @import { Dialog } from '../model/dialog.js' */
 /** @import { Action } from './thread.js' */
 
 import { ChatStore } from '../model/store.js';
@@ -181,7 +180,8 @@ export class Workplace {
     try {
       const outcome = /** @type {any} */ (await doing);
       const why = outcome ? rejectionText(this.#i18n, outcome, (who) => this.#name(who)) : null;
-      this.#thread.notice(why ?? '');
+      // Who was quicker is said where the owner is said.
+      this.#thread.notice(outcome?.rejected?.code === 'already_owned' ? '' : (why ?? ''));
       return why === null;
     } catch (error) {
       this.#thread.notice(failureText(this.#i18n, error));
@@ -201,9 +201,6 @@ export class Workplace {
       case 'take':
         if (await this.#act(desk.take(dialog.id))) {
           this.#thread.focusAnswer();
-        } else if (desk.owner(dialog) !== null) {
-          // Who was quicker is said where the owner is said.
-          this.#thread.notice('');
         }
         return;
       case 'assign': {
