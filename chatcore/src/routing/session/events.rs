@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     ids::{DialogId, StreamId},
-    record::{Access, CursorMove, Position},
+    record::{Access, CursorMove, Position, Reply},
     routing::{
         job::{Answer, Answered},
         mailbox::{Item, Kept, Taken},
@@ -144,6 +144,12 @@ impl SessionEvents {
                 }
             }
             Taken::Kept(Kept::Reply { target, n, reply }) => {
+                // Of a number that was too high nothing is known about those below it.
+                let is_taken = !matches!(reply, Reply::Expected { .. });
+                if is_taken && self.shared.window.is_news(&target, n) {
+                    let target = target.clone();
+                    ready.push_back(SessionEvent::Durable { target, n });
+                }
                 ready.push_back(SessionEvent::Reply { target, n, reply });
             }
             Taken::Kept(Kept::Follow(stream, after)) => {

@@ -48,6 +48,8 @@ struct Inner {
     /// The newest durable number of each target that is not told yet.
     durable: BTreeMap<Target, u64>,
     refused: VecDeque<(Target, u64, Error)>,
+    /// The newest durable number of each target that was told.
+    told: BTreeMap<Target, u64>,
     /// After a failed append nothing above it is durable until it was sent again.
     holes: BTreeMap<Target, u64>,
 }
@@ -91,11 +93,19 @@ impl Window {
         }
     }
 
+    /// An outcome has arrived: everything up to `n` is durable, even if the journal's answer takes
+    /// longer than the outcome did. Answers whether that has to be told first.
+    pub(super) fn is_news(&self, target: &Target, n: u64) -> bool {
+        self.inner().tell(target, n)
+    }
+
     /// What there is to tell.
     pub(super) fn told(&self) -> Option<Told> {
         let mut inner = self.inner();
-        if let Some((target, n)) = inner.durable.pop_first() {
-            return Some(Told::Durable { target, n });
+        while let Some((target, n)) = inner.durable.pop_first() {
+            if inner.tell(&target, n) {
+                return Some(Told::Durable { target, n });
+            }
         }
         let (target, n, error) = inner.refused.pop_front()?;
         Some(Told::Refused { target, n, error })
@@ -103,6 +113,15 @@ impl Window {
 }
 
 impl Inner {
+    /// Whether it was not told yet; it counts as told from now on.
+    fn tell(&mut self, target: &Target, n: u64) -> bool {
+        let told = self.told.get(target).copied().unwrap_or(0);
+        if told < n {
+            self.told.insert(target.clone(), n);
+        }
+        told < n
+    }
+
     fn settle(&mut self, append: InFlight, ended: Result<(), Error>) {
         self.under_way = self.under_way.saturating_sub(1);
         let InFlight { target, n, .. } = append;
@@ -197,6 +216,19 @@ mod tests {
             window.settle_oldest().await;
         }
         assert!(matches!(window.told(), Some(Told::Durable { n: 3, .. })));
+    }
+
+    #[tokio::test]
+    async fn what_an_outcome_has_told_is_not_told_again() {
+        let window = Window::default();
+        let (settle, pending) = Pending::new();
+        window.push(in_flight(1, pending));
+        assert!(window.is_news(&target(), 1), "the outcome came first");
+        assert!(!window.is_news(&target(), 1));
+        settle.send(Ok(receipt())).unwrap();
+        window.settle_oldest().await;
+        assert!(window.told().is_none());
+        assert_eq!(window.under_way(), 0);
     }
 
     #[tokio::test]
