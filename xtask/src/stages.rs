@@ -29,6 +29,7 @@ pub(crate) const STAGES: &[Stage] = &[
     Stage { name: "deny", cap_minutes: 2, commands: |p| Ok(vec![deny(p)]) },
     Stage { name: "rules", cap_minutes: 2, commands: |p| Ok(vec![p.chore(&["rules"])]) },
     Stage { name: "test", cap_minutes: 25, commands: |p| Ok(vec![cargo_test(p)]) },
+    Stage { name: "examples", cap_minutes: 8, commands: |p| Ok(examples(p)) },
     Stage { name: "types", cap_minutes: 2, commands: |p| Ok(TYPED.map(|c| types(p, c)).into()) },
     Stage { name: "pages", cap_minutes: 3, commands: |p| Ok(vec![node_tests(p, "chatcore-server/web", ".test.js")?]) },
     Stage { name: "websocket", cap_minutes: 10, commands: |p| Ok(vec![p.chore(&["websocket"])]) },
@@ -63,6 +64,21 @@ fn deny(project: &Project) -> Command {
 
 fn cargo_test(project: &Project) -> Command {
     project.cargo(&["test", "--workspace", "--all-features"])
+}
+
+/// Every example plays its own scenario. One that is not named here is not run.
+const EXAMPLES: [&str; 2] = ["assignment_policy", "channel_adapter"];
+
+fn examples(project: &Project) -> Vec<Command> {
+    let build = project.cargo(&["build", "--package", "chatcore-examples"]);
+    let check = |name: &&str| {
+        let mut command = project.command(project.built(name));
+        command.arg("--check");
+        command
+    };
+    std::iter::once(build)
+        .chain(EXAMPLES.iter().map(check))
+        .collect()
 }
 
 /// Checks the JSDoc types of the scripts that a configuration names.
