@@ -16,7 +16,7 @@ pub const BUTTONS_MAX: usize = 20;
 /// What a message says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case")]
 pub enum Content {
     /// Plain text.
     Text(String),
@@ -69,7 +69,6 @@ pub enum Content {
 /// A button of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Button {
     /// Comes back when pressed.
     pub id: String,
@@ -80,7 +79,6 @@ pub struct Button {
 /// A line of a card.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct CardField {
     /// What it is.
     pub label: String,

@@ -22,7 +22,7 @@ use crate::{
 /// [`Sealed`]: crate::content::Sealed
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case")]
 pub enum CustomerCommand<B> {
     /// The customer opens a dialog, or gets the one that is open (two tabs get one).
     Open(Open),
@@ -227,7 +227,6 @@ pub enum CustomerCommand<B> {
 /// Opens a dialog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Open {
     /// Where the customer writes from.
     pub channel: ChannelId,
@@ -242,7 +241,6 @@ pub struct Open {
 /// The rules for one dialog, fixed when it is opened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct DialogSettings {
     /// Where it waits when a person is asked for.
     pub queue: QueueRef,
@@ -275,7 +273,6 @@ impl Default for DialogSettings {
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Message<B> {
     /// In this dialog.
     pub dialog: DialogId,
@@ -290,7 +287,6 @@ pub struct Message<B> {
 /// The bot gives the dialog to people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct HandOver {
     /// Which queue; the dialog's own when absent.
     pub queue: Option<QueueRef>,
@@ -321,7 +317,6 @@ pub enum TransferTo {
 /// A desk gives a dialog to an operator. Sent again until answered with held or refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Grant {
     /// The granting desk.
     pub desk: DeskId,

@@ -13,7 +13,7 @@ use crate::{
 /// A command to a desk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case")]
 pub enum DeskCommand {
     /// A dialog waits (a follow-up of the dialog).
     Wait(Wait),
@@ -127,7 +127,6 @@ pub enum DeskCommand {
 /// A dialog that waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Wait {
     /// Which.
     pub dialog: DialogId,
@@ -181,7 +180,6 @@ pub enum OperatorStatus {
 /// The rules of a desk.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct DeskConfig {
     /// The queues.
     pub queues: BTreeMap<QueueId, QueueConfig>,
@@ -199,7 +197,6 @@ pub struct DeskConfig {
 /// The rules of a queue.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct QueueConfig {
     /// The name to show.
     pub title: String,
@@ -226,7 +223,6 @@ pub enum Assignment {
 /// The rules for an operator.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct OperatorConfig {
     /// The name to show.
     pub name: String,
