@@ -2,6 +2,7 @@
 //! a session.
 
 use chatcore::{
+    engine::EngineStats,
     error::{Error, ErrorKind, Result},
     routing::HubStats,
 };
@@ -139,6 +140,13 @@ pub(crate) fn hub(stats: &HubStats) {
     figure(Metric::Unopened, stats.unopened);
     figure(Metric::RouteRewrites, stats.rewrites);
     figure(Metric::ClosedSlow, stats.closed_slow);
+}
+
+/// What the engine counts: `chatcore_engine_…_total`.
+pub(crate) fn engine(stats: &EngineStats) {
+    for (name, value) in stats.all() {
+        counter!(format!("chatcore_engine_{name}_total")).absolute(value);
+    }
 }
 
 /// A session, counted as long as this lives.

@@ -1,7 +1,7 @@
 //! Trace contexts: a W3C `traceparent` from whoever calls, or a fresh one.
 
 use axum::http::HeaderMap;
-use chatcore::record::TraceContext;
+use chatcore::{ids::SessionId, record::TraceContext};
 
 const HEADER: &str = "traceparent";
 
@@ -33,6 +33,12 @@ pub fn of(given: Option<&str>, headers: &HeaderMap) -> Option<TraceContext> {
         .and_then(parse)
         .or_else(|| header.and_then(parse))
         .or_else(fresh)
+}
+
+/// What every log line of a session has: its number, and the trace of its commands.
+pub(crate) fn span(session: SessionId, traceparent: &Option<String>) -> tracing::Span {
+    let traceparent = traceparent.as_deref().unwrap_or_default();
+    tracing::info_span!("session", id = session.0, traceparent)
 }
 
 fn fresh() -> Option<TraceContext> {

@@ -97,15 +97,18 @@ impl Parts {
 }
 
 /// Starts the engine, and the chat with its effects.
-pub(super) fn start(parts: &Parts, chat: &Chat) -> Result<()> {
-    let stop = parts.stop.clone();
-    let (ports, node) = (chat.ports().clone(), chat.node().clone());
-    let engine = Engine::try_new(ports, node, Policies::default(), EngineConfig::default())?;
-    let until = stop.clone();
+pub(super) fn start(parts: &Parts, chat: &Chat, engine: Engine) {
+    let until = parts.stop.clone();
     parts.spawn("engine", async move { Ok(engine.run(until).await?) });
-    let (chat, until) = (chat.clone(), stop);
+    let (chat, until) = (chat.clone(), parts.stop.clone());
     parts.spawn("chat", async move { Ok(chat.run(until).await?) });
-    Ok(())
+}
+
+/// The engine of the chat's node.
+pub(super) fn engine(chat: &Chat) -> Result<Engine> {
+    let (ports, node) = (chat.ports().clone(), chat.node().clone());
+    let (policies, config) = (Policies::default(), EngineConfig::default());
+    Ok(Engine::try_new(ports, node, policies, config)?)
 }
 
 /// The bot of the configured rules, or of those built in.

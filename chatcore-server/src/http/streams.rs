@@ -18,6 +18,7 @@ use tokio::{
     sync::{Mutex as AsyncMutex, mpsc, watch},
     time::timeout,
 };
+use tracing::Instrument as _;
 
 use super::{accept::ConnectionPermit, answer::Failure, body};
 use crate::{
@@ -74,11 +75,13 @@ pub(super) async fn open(
     let text = body::text(request, FRAME_BYTES_MAX).await?;
     let hello = parse_hello(&text)?;
     let trace = trace::of(hello.traceparent.as_deref(), &headers);
+    let traceparent = trace.as_ref().map(|trace| trace.0.clone());
     let Opened {
         inbound,
         outbound,
         mut welcome,
     } = server.open(hello, trace, "fetch").await?;
+    let span = trace::span(welcome.session, &traceparent);
     let key = fresh_key()?;
     welcome.stream_key = Some(key.clone());
     let (heard, hearing) = watch::channel(());
@@ -93,7 +96,7 @@ pub(super) async fn open(
     let tasks = server.tasks().clone();
     tasks.spawn(async move {
         let _permit = permit;
-        let close = speaker.run(first, hearing).await;
+        let close = speaker.run(first, hearing).instrument(span).await;
         count(Metric::Closed, "reason", close.name());
         server.streams().all().remove(&key);
     });

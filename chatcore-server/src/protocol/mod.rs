@@ -6,15 +6,14 @@ mod parse;
 mod server;
 #[cfg(feature = "spec")]
 pub mod spec;
+mod state;
 mod stream_name;
 
 pub use client::{ClientFrame, ClientPosition, Hello, Secret};
 pub use close::Close;
 pub use parse::{DEPTH_MAX, FRAME_BYTES_MAX, ParseError, parse_frame};
-pub use server::{
-    BoardGrant, BoardOperator, BoardState, BoardWaiting, DialogBrief, ErrorCode, Left, ResetWhy,
-    ServerFrame, StreamReset, Welcome, Wrong,
-};
+pub use server::{ErrorCode, Left, ResetWhy, ServerFrame, StreamReset, Welcome, Wrong};
+pub use state::{BoardGrant, BoardOperator, BoardState, BoardWaiting, DialogBrief};
 pub use stream_name::StreamName;
 
 /// The WebSocket subprotocol, also the version of everything in this module.

@@ -7,6 +7,7 @@ use futures_util::{StreamExt as _, stream::SplitStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::{
     Socket,
@@ -30,6 +31,7 @@ pub(super) async fn run(server: Server, mut socket: Socket, headers: &HeaderMap)
         Err(None) => return,
     };
     let trace = trace::of(hello.traceparent.as_deref(), headers);
+    let traceparent = trace.as_ref().map(|trace| trace.0.clone());
     let Opened {
         inbound,
         outbound,
@@ -38,11 +40,13 @@ pub(super) async fn run(server: Server, mut socket: Socket, headers: &HeaderMap)
         Ok(opened) => opened,
         Err(refusal) => return refuse(socket, refusal).await,
     };
+    let span = trace::span(welcome.session, &traceparent);
     let (sink, stream) = socket.split();
     let ended = CancellationToken::new();
     let writer = Writer::new(sink, outbound, ended.clone());
-    server.tasks().spawn(writer.run(welcome));
-    read(stream, inbound, &ended).await;
+    let writing = writer.run(welcome).instrument(span.clone());
+    server.tasks().spawn(writing);
+    read(stream, inbound, &ended).instrument(span).await;
 }
 
 /// Says why there is no session, closes, and waits for the other end a little.

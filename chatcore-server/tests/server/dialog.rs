@@ -86,6 +86,53 @@ async fn customer_and_operator_talk_and_the_dialog_outlives_kill_9() {
 }
 
 #[tokio::test]
+async fn what_was_sent_into_a_kill_is_done_once_after_it() {
+    const LAST: u64 = 60;
+    let folder = tempfile::tempdir().unwrap();
+    let server = Process::on(folder.path()).await;
+    let mut anna = Client::demo(&server, "Anna", "tab-1").await;
+    anna.command("anna", 1, open()).await;
+    let dialog = accepted_dialog(&anna.reply(1).await);
+    for n in 2..=LAST {
+        anna.command("anna", n, message(dialog, &format!("number {n}")))
+            .await;
+    }
+    // Some are decided, some durable, some under way, some not even read.
+    let mut known = BTreeMap::new();
+    while known.len() < 10 {
+        let reply = anna.next("reply").await;
+        known.insert(reply["n"].as_u64().unwrap(), reply["reply"].clone());
+    }
+    let positions = anna.positions.clone();
+    server.kill().await;
+
+    let server = Process::on(folder.path()).await;
+    let token = token(&server, "Anna").await;
+    let mut anna = Client::socket(&server).await;
+    anna.hello(&token, "tab-1", &positions).await;
+    for n in 2..=LAST {
+        anna.command("anna", n, message(dialog, &format!("number {n}")))
+            .await;
+        let reply = anna.reply(n).await;
+        assert!(reply["outcome"]["accepted"].is_object(), "{n}: {reply}");
+        let before = known.get(&n).unwrap_or(&reply);
+        assert_eq!(&reply, before, "the outcome of {n} changed");
+    }
+    let path = format!("/api/dialogs/{dialog}/events?after=0&limit=200");
+    let (_, all) = crate::client::get(&server.address, &path, Some(&token)).await;
+    let texts: Vec<_> = all["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| &event["event"]["dialog"]["message"])
+        .filter(|message| message["author"]["customer"] == "anna")
+        .map(|message| message["body"]["text"].as_str().unwrap().to_owned())
+        .collect();
+    let expected: Vec<_> = (2..=LAST).map(|n| format!("number {n}")).collect();
+    assert_eq!(texts, expected, "missing, twice or out of order");
+}
+
+#[tokio::test]
 async fn one_who_was_away_is_told_what_was_missed_and_another_tab_gets_the_same_dialog() {
     let server = Process::ephemeral().await;
     let mut first = Client::demo(&server, "Anna", "tab-1").await;

@@ -94,6 +94,8 @@ async fn probes_figures_and_pages_answer() {
         "chatcore_sessions{transport=\"websocket\"} 1",
         "chatcore_frames_in_total{kind=\"ping\"} 1",
         "chatcore_http_request_seconds_bucket{route=",
+        "chatcore_engine_saves_total ",
+        "chatcore_streams_followed ",
     ] {
         assert!(figures.contains(line), "{line} is not in:\n{figures}");
     }
