@@ -14,8 +14,8 @@ const START_MS = 20_000;
 
 /** @typedef {{ url: string, kill: () => Promise<void>, start: () => Promise<void>, end: () => Promise<void> }} Server */
 
-/** Starts the demo. `kill` is kill -9; `start` begins it again on the same port and folder. @returns {Promise<Server>} */
-export async function startServer() {
+/** Starts the demo. `kill` is kill -9; `start` begins it again on the same port and folder. @param {string[]} [flags] more of them @returns {Promise<Server>} */
+export async function startServer(flags = []) {
   const program = process.env.CHATCORE_SERVER_BIN;
   assert.ok(program, 'CHATCORE_SERVER_BIN says where the server is: `cargo xtask test` sets it');
   const folder = await mkdtemp(join(tmpdir(), 'chatcore-demo-'));
@@ -25,7 +25,7 @@ export async function startServer() {
 
   const start = async () => {
     const listen = url === '' ? '127.0.0.1:0' : new URL(url).host;
-    const server = spawn(program, ['--demo', '--listen', listen, '--data', folder, '--log-level', 'warn'], {
+    const server = spawn(program, ['--demo', '--listen', listen, '--data', folder, '--log-level', 'warn', ...flags], {
       stdio: ['ignore', 'pipe', 'inherit'],
       // Nothing of this environment configures the server.
       env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CHATCORE_'))),
