@@ -13,12 +13,11 @@ import { Device } from './device.js';
 import { Emitter } from './emitter.js';
 import { Outbox, targetKey } from './outbox.js';
 import { Ranges } from './ranges.js';
+import { Signals } from './signals.js';
 import { pageStore, readJson } from './storage.js';
 import { openFetch, openWebSocket } from './transport.js';
 
 const OUTBOX_KEY = 'chatcore.outbox';
-const TYPING_MS = 3_000;
-const CURSOR_MS = 400;
 const STALL_MS = 15_000;
 const RETRY_MS = 1_000;
 /** An outbox that nobody touched for so long belongs to a tab that will not come back. */
@@ -83,13 +82,7 @@ export class ChatClient extends Emitter {
   #waiting = new Map();
   /** @type {Map<string, number>} */
   #pausedUntil = new Map();
-  /** @type {Map<number, { target: Target, dialog: number, delivered: number, read: number }>} */
-  #cursors = new Map();
-  /** @type {Set<number>} */
-  #cursorsDue = new Set();
-  #cursorTimer = /** @type {any} */ (null);
-  /** @type {Map<number, number>} */
-  #typedAt = new Map();
+  #signals;
   /** Streams that were asked for, beside what the server follows by itself. @type {Set<string>} */
   #asked = new Set();
   #answeredAt = 0;
@@ -119,6 +112,7 @@ export class ChatClient extends Emitter {
         state: () => this.emit('state', this.state),
       },
     });
+    this.#signals = new Signals((frame) => this.#connection.send(frame), () => this.#connection.online, this.#clock);
   }
 
   /** @returns {State} */
@@ -198,25 +192,14 @@ export class ChatClient extends Emitter {
     }
   }
 
-  /** Says that somebody is typing, at most every few seconds. @param {number} dialog */
+  /** Says that somebody is typing. @param {number} dialog */
   typing(dialog) {
-    const now = this.#clock.now();
-    if (now - (this.#typedAt.get(dialog) ?? -TYPING_MS) >= TYPING_MS) {
-      this.#typedAt.set(dialog, now);
-      this.#connection.send({ typing: { dialog } });
-    }
+    this.#signals.typing(dialog);
   }
 
   /** How far this person received and read; moves only forward. @param {Target} target @param {number} dialog @param {number} delivered @param {number} read */
   cursor(target, dialog, delivered, read) {
-    const had = this.#cursors.get(dialog) ?? { delivered: 0, read: 0 };
-    if (delivered <= had.delivered && read <= had.read) {
-      return;
-    }
-    const next = { target, dialog, delivered: Math.max(had.delivered, delivered), read: Math.max(had.read, read) };
-    this.#cursors.set(dialog, next);
-    this.#cursorsDue.add(dialog);
-    this.#cursorTimer ??= this.#clock.setTimeout(() => this.#sendCursors(), CURSOR_MS);
+    this.#signals.cursor(target, dialog, delivered, read);
   }
 
   /**
@@ -272,8 +255,7 @@ export class ChatClient extends Emitter {
       }
     }
     this.#pausedUntil.clear();
-    this.#cursors.forEach((_, dialog) => this.#cursorsDue.add(dialog));
-    this.#sendCursors();
+    this.#signals.tellAll();
     this.#flush();
   }
 
@@ -457,18 +439,6 @@ export class ChatClient extends Emitter {
     } else {
       this.#clock.setTimeout(() => this.#checkStall(), STALL_MS);
     }
-  }
-
-  #sendCursors() {
-    this.#clock.clearTimeout(this.#cursorTimer);
-    this.#cursorTimer = null;
-    if (!this.#connection.online) {
-      return;
-    }
-    for (const dialog of this.#cursorsDue) {
-      this.#connection.send({ cursor: this.#cursors.get(dialog) });
-    }
-    this.#cursorsDue.clear();
   }
 }
 

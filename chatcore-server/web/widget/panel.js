@@ -14,7 +14,7 @@ import { fill, h, icon, setText } from '../ui/dom.js';
 import { drawRow, plainText } from '../ui/message-view.js';
 import { failureText, lineText, rejectionText } from '../ui/texts.js';
 import { VirtualList } from '../ui/virtual-list.js';
-import { ratingForm } from './rating.js';
+import { Footer } from './footer.js';
 
 /** Lines that say nothing to a customer. */
 const HIDDEN = new Set(['opened', 'held', 'resumed', 'wrap_up', 'tagged', 'topic_set', 'rated']);
@@ -30,21 +30,19 @@ export class Panel {
   #conversation;
   #close;
   #shown = false;
-  #ending = false;
   /** @type {number | null} */
   #editing = null;
   /** @type {number | null} */
   #unreadAfter = null;
   /** @type {number | null} */
   #dialog = null;
-  #footer = '';
+  #footer;
   #state = h('div', { class: 'state' });
   #number = h('div', { class: 'number' });
   #banner = h('div', { class: 'banner', role: 'status' });
   #notice = h('div', { class: 'notice', role: 'alert' });
   #typing = h('div', { class: 'typing', 'aria-live': 'polite' });
   #live = h('div', { class: 'sr-only', 'aria-live': 'polite' });
-  #actions = h('div', { class: 'panel-actions' });
   #wait = h('div', { class: 'waiting', hidden: true });
   #log;
   #list;
@@ -61,6 +59,7 @@ export class Panel {
     this.#close = close;
     const { t } = i18n;
     this.#view = this.#makeView();
+    this.#footer = new Footer({ i18n, conversation, act: (doing) => void this.#try(doing), changed: () => this.#update() });
     this.#log = h('div', { class: 'log', tabindex: 0, role: 'region', 'aria-label': t('message.list') });
     this.#list = new VirtualList(this.#log, {
       draw: (/** @type {Row} */ row) => drawRow(row, this.#view),
@@ -85,7 +84,7 @@ export class Panel {
       this.#wait,
       this.#typing,
       this.#notice,
-      this.#actions,
+      this.#footer.element,
       this.#composer.element,
       this.#live,
     );
@@ -165,7 +164,6 @@ export class Panel {
     if ((dialog?.id ?? null) !== this.#dialog) {
       this.#dialog = dialog?.id ?? null;
       this.#unreadAfter = null;
-      this.#ending = false;
       this.#edit(null);
       this.#list.restart();
     }
@@ -241,55 +239,20 @@ export class Panel {
     }
   }
 
-  /** What may be done, drawn anew only when it changes: a rating under way must stay. @param {Dialog | null} dialog */
+  /** @param {Dialog | null} dialog */
   #showFooter(dialog) {
-    const rated = dialog?.score !== null && dialog?.score !== undefined;
-    const footer = `${dialog?.id} ${dialog?.phase} ${rated} ${this.#ending} ${dialog?.entries.length === 0}`;
-    if (footer === this.#footer) {
+    const active = /** @type {ShadowRoot | Document} */ (this.element.getRootNode()).activeElement;
+    const actions = this.#footer.element;
+    const focused = actions.contains(active) || this.#composer.element.contains(active);
+    if (!this.#footer.update(dialog)) {
       return;
     }
-    this.#footer = footer;
-    const active = /** @type {ShadowRoot | Document} */ (this.element.getRootNode()).activeElement;
-    const focused = this.#actions.contains(active) || this.#composer.element.contains(active);
     const over = dialog?.phase === 'closed' || dialog?.phase === 'wrap_up';
     this.#composer.element.hidden = over;
-    fill(this.#actions, ...this.#footerParts(dialog, rated));
     // What had the focus may be gone: a keyboard must not fall out of the panel.
-    if (focused && !active?.isConnected) {
-      /** @type {HTMLElement} */ (this.#actions.querySelector('button, input') ?? this.#composer.field).focus();
-    } else if (focused && over) {
-      /** @type {HTMLElement | null} */ (this.#actions.querySelector('button, input'))?.focus();
+    if (focused && (over || !active?.isConnected)) {
+      /** @type {HTMLElement} */ (actions.querySelector('button, input') ?? this.#composer.field).focus();
     }
-  }
-
-  /** @param {Dialog | null} dialog @param {boolean} rated */
-  #footerParts(dialog, rated) {
-    const { t } = this.#i18n;
-    const button = (/** @type {string} */ text, /** @type {() => void} */ act, kind = '') => h('button', { type: 'button', class: kind, onclick: act }, text);
-    if (!dialog) {
-      return [h('p', { class: 'greeting' }, t('widget.greeting'))];
-    }
-    if (this.#ending && dialog.phase !== 'closed') {
-      const sure = (/** @type {boolean} */ yes) => () => {
-        this.#ending = false;
-        if (yes) {
-          this.#try(this.#conversation.end());
-        }
-        this.#update();
-      };
-      return [h('div', { class: 'ask' }, h('span', {}, t('widget.endSure')), button(t('yes'), sure(true), 'danger'), button(t('no'), sure(false)))];
-    }
-    if (dialog.phase === 'closed' || dialog.phase === 'wrap_up') {
-      const rate = rated ? h('p', { class: 'thanks', role: 'status' }, t('rate.thanks')) : ratingForm(this.#i18n, (score, comment) => this.#try(this.#conversation.rate(score, comment)));
-      const again = button(t('widget.reopen'), () => this.#try(this.#conversation.reopen()));
-      return [rate, h('div', { class: 'buttons' }, again, dialog.phase === 'closed' && button(t('widget.new'), () => this.#try(this.#conversation.begin()), 'primary'))];
-    }
-    const end = button(t('widget.end'), () => {
-      this.#ending = true;
-      this.#update();
-    }, 'quiet');
-    const ask = dialog.phase === 'bot' ? button(t('widget.person'), () => this.#try(this.#conversation.askPerson()), 'quiet strong') : null;
-    return [h('div', { class: 'buttons' }, ask, end)];
   }
 
   /** Shows why something was not done. @param {Promise<unknown>} act */
