@@ -32,6 +32,7 @@ export default {
   'tick.accepted': 'Sent',
   'tick.delivered': 'Delivered',
   'tick.read': 'Read',
+  'tick.unknown': 'Sent; this channel does not tell whether it arrived',
   'tick.failed': 'Not sent: {reason}',
 
   'line.opened': 'Dialog began',

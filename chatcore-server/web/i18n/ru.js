@@ -32,6 +32,7 @@ export default {
   'tick.accepted': 'Отправлено',
   'tick.delivered': 'Доставлено',
   'tick.read': 'Прочитано',
+  'tick.unknown': 'Отправлено; дошло ли, этот канал не сообщает',
   'tick.failed': 'Не отправлено: {reason}',
 
   'line.opened': 'Диалог начат',

@@ -159,3 +159,18 @@ test('a pressed button spends its message, and any answer spends quick replies',
   dialog.live([says(4, { pressed: buttons[0] }, 1, anna)], 4);
   assert.deepEqual(spent()[0], [true, 'yes']);
 });
+
+test('where a channel tells nothing, how far an answer got is unknown, not guessed', () => {
+  for (const [channel, tick] of [['web', 'accepted'], ['telegram', 'unknown']]) {
+    const dialog = dialogOf(event(1, { opened: { customer: 'anna', channel, by: anna, topic: null } }), message(2, 'hi', olga));
+    const row = () => rowsOf(dialog, [], { me: olga }).find(({ key }) => key === 'e2');
+    assert.equal(row().tick, tick);
+    dialog.moved([{ dialog: 17, participant: anna, delivered: 2, read: 0 }]);
+    assert.equal(row().tick, 'delivered');
+  }
+});
+
+test('a customer sees no ticks under what others wrote', () => {
+  const dialog = dialogOf(message(1, 'hi', olga), message(2, 'hello', anna));
+  assert.deepEqual(rowsOf(dialog, [], { me: anna }).filter(({ kind }) => kind === 'entry').map(({ tick }) => tick), [null, 'accepted']);
+});

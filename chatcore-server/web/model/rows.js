@@ -6,13 +6,16 @@
 
 import { participantKey, sameParticipant } from './dialog.js';
 
+/** Where the customer's end tells how far it got; of other channels nothing is known until it does. */
+const TELLING = new Set(['', 'web', 'mobile', 'app']);
 /** Messages of one author this close together share one head. */
 const GROUP_MS = 3 * 60_000;
 
+/** @typedef {'accepted' | 'delivered' | 'read' | 'unknown'} Tick */
 /**
  * @typedef {{ key: string, version: string, kind: 'day', at: number }
  *   | { key: string, version: string, kind: 'unread' }
- *   | { key: string, version: string, kind: 'entry', entry: Entry, first: boolean, mine: boolean, tick: 'accepted' | 'delivered' | 'read' | null, chosen: string | null, spent: boolean }
+ *   | { key: string, version: string, kind: 'entry', entry: Entry, first: boolean, mine: boolean, tick: Tick | null, chosen: string | null, spent: boolean }
  *   | { key: string, version: string, kind: 'sending', sending: Sending }} Row
  */
 
@@ -53,7 +56,7 @@ export function rowsOf(dialog, sending, { me, hidden = new Set(), unreadAfter = 
       before = null;
     }
     const first = !before || !joins(before, entry);
-    const tick = mine || (isStaff(entry.author) && isStaff(me)) ? dialog.tick(entry) : null;
+    const tick = mine || (isStaff(entry.author) && isStaff(me)) ? tickOf(dialog, entry) : null;
     const choice = choices.get(entry.seq) ?? null;
     // The bot offers nothing any more once a person is asked for.
     const passed = dialog.phase === 'closed' || (entry.author === 'bot' && dialog.phase !== 'bot');
@@ -120,4 +123,10 @@ function joins(before, entry) {
     participantKey(before.author) === participantKey(entry.author) &&
     entry.at - before.at < GROUP_MS
   );
+}
+
+/** @param {Dialog} dialog @param {Entry} entry @returns {Tick} */
+function tickOf(dialog, entry) {
+  const tick = dialog.tick(entry);
+  return tick === 'accepted' && isStaff(entry.author) && !TELLING.has(dialog.channel) ? 'unknown' : tick;
 }

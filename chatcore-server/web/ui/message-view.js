@@ -117,11 +117,11 @@ function drawSending(sending, view) {
   );
 }
 
-/** @param {'sending' | 'accepted' | 'delivered' | 'read' | 'failed'} state @param {I18n} i18n @param {string} [reason] */
+/** @param {import('../model/rows.js').Tick | 'sending' | 'failed'} state @param {I18n} i18n @param {string} [reason] */
 function drawTick(state, i18n, reason = '') {
-  const drawing = /** @type {const} */ ({ sending: 'clock', accepted: 'check', delivered: 'checks', read: 'checks', failed: 'alert' })[state];
+  const drawing = /** @type {const} */ ({ sending: 'clock', accepted: 'check', unknown: 'check', delivered: 'checks', read: 'checks', failed: 'alert' })[state];
   const label = i18n.t(`tick.${state}`, { reason });
-  return h('span', { class: `tick tick-${state}`, role: 'img', 'aria-label': label, title: label }, icon(drawing));
+  return h('span', { class: `tick tick-${state}`, role: 'img', 'aria-label': label, title: label }, icon(drawing), state === 'unknown' && '?');
 }
 
 /** @param {Entry} entry @param {{ chosen: string | null, spent: boolean }} row @param {View | null} view null where nothing may be pressed @param {I18n} i18n */

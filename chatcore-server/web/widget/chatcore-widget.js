@@ -22,8 +22,8 @@ import { Panel } from './panel.js';
 const HERE = new URL(import.meta.url);
 
 export class ChatcoreWidget extends HTMLElement {
-  /** Brings a token when there is no `token-url`. @type {((asked: { fresh: boolean }) => Promise<string>) | null} */
-  token = null;
+  /** Brings a token instead of `token-url`; a page may have set it before this script came. @type {((asked: { fresh: boolean }) => Promise<string>) | null} */
+  token = /** @type {any} */ (this)['token'] ?? null;
   /** @type {ChatClient | null} */
   #client = null;
   /** @type {Panel | null} */
