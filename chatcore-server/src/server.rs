@@ -5,7 +5,6 @@ use std::{fmt, sync::Arc, time::Duration};
 use chatcore::{
     chat::Chat,
     clock::Timestamp,
-    engine::EngineStats,
     identity::{Authenticator, Identity, Who},
     routing::SessionSender,
 };
@@ -40,8 +39,6 @@ pub struct ServerOptions {
     pub demo: Option<Arc<JwtAuthenticator>>,
     /// Renders `/metrics`; without it there is none.
     pub metrics: Option<PrometheusHandle>,
-    /// What the engine beside the chat counts, for `/metrics`.
-    pub engine: Option<Arc<EngineStats>>,
     /// How long a drain may take; hints to reconnect are spread over half of it.
     pub drain_timeout: Duration,
 }

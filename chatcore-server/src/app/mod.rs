@@ -47,12 +47,10 @@ pub async fn run(config: Config) -> Result<()> {
     let (tokens, demo) = authenticator(&config, Arc::clone(&clock))?;
     let storage = storage::open(&config, Arc::clone(&clock)).await?;
     let chat = build_chat(&config, storage.ports())?;
-    let engine = parts::engine(&chat)?;
     let options = ServerOptions {
         origins: config.origins.clone(),
         demo,
         metrics: Some(metrics.clone()),
-        engine: Some(engine.stats()),
         drain_timeout: config.drain_timeout,
     };
     let server = Server::new(chat.clone(), tokens, options);
@@ -63,7 +61,8 @@ pub async fn run(config: Config) -> Result<()> {
 
     let stop = CancellationToken::new();
     let mut parts = Parts::new(stop.clone());
-    parts::start(&parts, &chat, engine);
+    let (driven, until) = (chat.clone(), stop.clone());
+    parts.spawn("chat", async move { Ok(driven.run(until).await?) });
     parts.spawn("metrics", fold_histograms(metrics, stop.clone()));
     let connections = TaskTracker::new();
     let accept_until = CancellationToken::new();

@@ -7,12 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use chatcore::{
-    bot::{BotRules, RuleBot},
-    chat::Chat,
-    engine::{Engine, EngineConfig},
-    queue::Policies,
-};
+use chatcore::bot::{BotRules, RuleBot};
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -94,21 +89,6 @@ impl Parts {
     pub(super) fn stragglers(&self) -> Vec<String> {
         self.running.names().iter().cloned().collect()
     }
-}
-
-/// Starts the engine, and the chat with its effects.
-pub(super) fn start(parts: &Parts, chat: &Chat, engine: Engine) {
-    let until = parts.stop.clone();
-    parts.spawn("engine", async move { Ok(engine.run(until).await?) });
-    let (chat, until) = (chat.clone(), parts.stop.clone());
-    parts.spawn("chat", async move { Ok(chat.run(until).await?) });
-}
-
-/// The engine of the chat's node.
-pub(super) fn engine(chat: &Chat) -> Result<Engine> {
-    let (ports, node) = (chat.ports().clone(), chat.node().clone());
-    let (policies, config) = (Policies::default(), EngineConfig::default());
-    Ok(Engine::try_new(ports, node, policies, config)?)
 }
 
 /// The bot of the configured rules, or of those built in.

@@ -88,6 +88,14 @@ impl Outbound {
     fn in_order(&mut self, frame: Box<ServerFrame>) -> Box<ServerFrame> {
         match &*frame {
             ServerFrame::Durable { target, n } => self.told(target, *n),
+            // What was too high is durable and will never be decided: it tells nothing of those below.
+            ServerFrame::Reply {
+                target,
+                reply: Reply::Expected { n },
+                ..
+            } => {
+                self.durable.insert(target.clone(), n.saturating_sub(1));
+            }
             ServerFrame::Reply {
                 target,
                 n,

@@ -79,9 +79,7 @@ pub(super) async fn figures(State(server): State<Server>) -> Response<Body> {
         return Failure::new(ErrorCode::NotFound, text).into_response();
     };
     metrics::hub(&server.chat().stats());
-    if let Some(engine) = &server.options().engine {
-        metrics::engine(engine);
-    }
+    metrics::engine(&server.chat().engine_stats());
     let mut response = handle.render().into_response();
     let format = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, format);

@@ -30,6 +30,8 @@ pub(crate) struct Client {
     pub(crate) positions: BTreeMap<String, Value>,
     /// Events heard so far, by stream and number.
     pub(crate) events: BTreeMap<(String, u64), Value>,
+    /// What was told to be durable last, by target.
+    durable: BTreeMap<String, u64>,
 }
 
 /// One request over HTTP/1.1: the status, the head and the body.
@@ -104,6 +106,7 @@ impl Client {
             socket,
             positions: BTreeMap::new(),
             events: BTreeMap::new(),
+            durable: BTreeMap::new(),
         }
     }
 
@@ -199,18 +202,15 @@ impl Client {
 
     /// The reply to a command, after it was durable.
     pub(crate) async fn reply(&mut self, n: u64) -> Value {
-        let mut durable = 0;
         loop {
             let frame = self.frame().await;
-            if let Some(told) = frame.get("durable") {
-                durable = told["n"].as_u64().unwrap();
-            }
             if let Some(reply) = frame.get("reply")
                 && reply["n"] == n
             {
                 let decided = reply["reply"].get("outcome").is_some();
+                let durable = self.durable.get(&reply["target"].to_string());
                 assert!(
-                    durable >= n || !decided,
+                    durable.is_some_and(|told| *told >= n) || !decided,
                     "an outcome before durable: {frame}"
                 );
                 return reply["reply"].clone();
@@ -242,8 +242,12 @@ impl Client {
         }
     }
 
-    /// Checks that ranges join, as every client must.
+    /// Keeps what was told, and checks that ranges join, as every client must.
     fn take_in(&mut self, frame: &Value) {
+        if let Some(told) = frame.get("durable") {
+            let n = told["n"].as_u64().unwrap();
+            self.durable.insert(told["target"].to_string(), n);
+        }
         if let Some(reset) = frame.get("reset") {
             let stream = reset["stream"].as_str().unwrap().to_owned();
             self.positions.insert(stream, reset["position"].clone());
