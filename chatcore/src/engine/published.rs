@@ -41,6 +41,8 @@ impl Published {
                 if fence < self.fence || self.last.is_some_and(|last| decision.cause <= last) {
                     return None;
                 }
+                // Whoever begins in the middle learns of the owner from what it published.
+                self.fence = fence;
                 self.last = Some(decision.cause);
                 Some(decision)
             }

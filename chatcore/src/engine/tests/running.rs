@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -12,9 +12,10 @@ use crate::{
     dialog::{CustomerCommand, DialogSettings, Open},
     engine::{EngineConfig, replay},
     ids::{ChannelId, CustomerId, Label, Participant, Partition, QueueId, StaffId, Target},
+    memory::MemoryLeases,
     queue::{DeskCommand, DeskConfig, NodeName, OperatorConfig, Presence, QueueConfig},
     record::{self, Command, CommandRecord, FORMAT_VERSION, ParkedCommand, Verdict},
-    store::{PartitionBatch, Trial},
+    store::{LeaseStore, PartitionBatch, Trial},
 };
 
 fn open(customer: &CustomerId) -> CommandRecord {
@@ -195,6 +196,42 @@ async fn operators_on_a_node_that_is_gone_are_lost() {
             bench.desk_state().await.operator(&oleg()).unwrap().presence == Presence::Gone
         })
         .await;
+    engine.stop().await.unwrap();
+}
+
+/// The leases were lost with the store, not with the nodes.
+#[tokio::test(start_paused = true)]
+async fn another_life_of_the_store_begins_the_wait_again() {
+    let mut bench = Bench::new(1);
+    let leases = Arc::new(MemoryLeases::default());
+    bench.ports.leases = leases.clone();
+    let lease = Duration::from_secs(100);
+    for name in ["a", "b"] {
+        leases.open(&node(name), lease).await.unwrap();
+    }
+    bench.to_desk(rules()).await;
+    bench.to_desk(came("a")).await;
+    let engine = bench.start(EngineConfig::default());
+    bench.applied().await;
+    let presence = async || bench.desk_state().await.operator(&oleg()).unwrap().presence;
+    tokio::time::sleep(Duration::from_secs(110)).await;
+    assert_eq!(
+        presence().await,
+        Presence::Online,
+        "without a lease for 10 s"
+    );
+    leases.clear();
+    tokio::time::sleep(Duration::from_secs(13)).await;
+    assert_eq!(
+        presence().await,
+        Presence::Online,
+        "for 23 s, 13 of this life"
+    );
+    leases.open(&node("a"), lease).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(presence().await, Presence::Online, "it came back");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(presence().await, Presence::Lost, "it did not renew");
     engine.stop().await.unwrap();
 }
 
