@@ -75,11 +75,12 @@ function listening(server) {
   });
 }
 
-/** @typedef {{ url: string, cut: () => void, mend: () => void, end: () => Promise<void> }} Line */
+/** @typedef {{ url: string, cut: () => void, deafen: () => void, mend: () => void, end: () => Promise<void> }} Line */
 
 /**
  * A way to the server that can be cut: open sockets die at once, new ones too, until it is mended.
- * A browser's own offline mode leaves open sockets alone.
+ * A browser's own offline mode leaves open sockets alone. Deafened, it still carries what the page
+ * says, and nothing back.
  *
  * @param {string} to
  * @returns {Promise<Line>}
@@ -89,6 +90,7 @@ export async function line(to) {
   /** @type {Set<import('node:net').Socket>} */
   const sockets = new Set();
   let whole = true;
+  let deaf = false;
   const server = createServer((near) => {
     if (!whole) {
       near.resetAndDestroy();
@@ -104,7 +106,8 @@ export async function line(to) {
         far.destroy();
       });
     }
-    near.pipe(far).pipe(near);
+    near.pipe(far);
+    far.on('data', (bytes) => !deaf && near.write(bytes));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -116,8 +119,12 @@ export async function line(to) {
   return {
     url: `http://127.0.0.1:${address.port}`,
     cut,
+    deafen: () => {
+      deaf = true;
+    },
     mend: () => {
       whole = true;
+      deaf = false;
     },
     end: async () => {
       cut();

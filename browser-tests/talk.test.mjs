@@ -125,6 +125,38 @@ test('a customer writes while offline, and it is sent once when the line is back
   });
 });
 
+test('a message whose answer was lost is sent again, and is there once', async () => {
+  await story('deaf', async (bring, server) => {
+    const way = await line(server.url);
+    try {
+      const boris = await bring(Customer.at(way.url, 'boris'));
+      const olga = await bring(Operator.at(server.url, 'olga'));
+      await boris.asksForPerson('hello');
+      await olga.take(await boris.number());
+      way.deafen();
+      await boris.say('did you get this?');
+      await olga.sees('did you get this?');
+      await boris.widget.locator('.sending .tick-sending').waitFor();
+      way.cut();
+      await boris.widget.locator('.banner.offline').waitFor();
+      way.mend();
+      await boris.accepted();
+      // The outcome that was lost has come: nothing is kept to be sent any more.
+      await boris.page.waitForFunction(() => {
+        const kept = Object.entries(localStorage).filter(([key]) => key.startsWith('chatcore.outbox/'));
+        return kept.length > 0 && kept.every(([, value]) => JSON.parse(value).outbox.lines.every((/** @type {any} */ line) => line.items.length === 0));
+      });
+      await boris.say('and this?');
+      await olga.sees('and this?');
+      for (const person of [boris, olga]) {
+        assert.deepEqual((await person.said()).filter((text) => text.endsWith('this?')), ['did you get this?', 'and this?']);
+      }
+    } finally {
+      await way.end();
+    }
+  });
+});
+
 test('an operator answers nothing from a stale view: the draft waits', async () => {
   await story('stale', async (bring, server) => {
     const way = await line(server.url);
