@@ -32,6 +32,60 @@ use crate::{
 /// A chat on one node: connects people, and drives what brings things back to them.
 ///
 /// Cheap to clone; all clones are the same chat.
+///
+/// ```
+/// use std::{collections::BTreeMap, sync::Arc, time::Duration};
+///
+/// use chatcore::{
+///     chat::Chat,
+///     clock::{Clock, SystemClock},
+///     content::Content,
+///     dialog::{CustomerCommand, Open},
+///     identity::{Assurance, Identity, Who},
+///     ids::{ChannelId, CustomerId, DeviceId, Target},
+///     memory,
+///     record::{Command, Outcome, Reply},
+///     routing::{Connect, SessionEvent},
+/// };
+/// use tokio_util::sync::CancellationToken;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> chatcore::error::Result<()> {
+/// let chat = Chat::builder(memory::ports(4, Arc::new(SystemClock))).build()?;
+/// let shutdown = CancellationToken::new();
+/// let anna = CustomerId::try_new("anna")?;
+///
+/// let talk = async {
+///     let mut session = chat.connect(Connect {
+///         identity: Identity {
+///             who: Who::Customer(anna.clone()),
+///             name: "Anna".to_owned(),
+///             assurance: Assurance::Authenticated,
+///             expires_at: SystemClock.now().plus(Duration::from_secs(3600)),
+///         },
+///         device: DeviceId::try_new("phone")?,
+///         resume: BTreeMap::new(),
+///         trace: None,
+///     })?;
+///     let open: Command<Content> = Command::Customer(CustomerCommand::Open(Open {
+///         channel: ChannelId::try_new("web")?,
+///         topic: None,
+///         settings: Default::default(),
+///     }));
+///     session.sender().send(Target::Customer(anna.clone()), 1, open).await?;
+///     while let Some(event) = session.next().await {
+///         if let SessionEvent::Reply { reply, .. } = event {
+///             assert!(matches!(reply, Reply::Outcome(Outcome::Accepted(_))));
+///             break;
+///         }
+///     }
+///     shutdown.cancel();
+///     Ok(())
+/// };
+/// let (ran, talked) = tokio::join!(chat.run(shutdown.clone()), talk);
+/// ran.and(talked)
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Chat {
     inner: Arc<Inner>,
@@ -214,3 +268,8 @@ fn drive(
         ended_with
     })
 }
+
+/// Compiles what the guide shows.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide/embedding.md")]
+struct EmbeddingGuide;

@@ -514,3 +514,71 @@ async fn a_node_that_leaves_tells_its_sessions() {
     let alive = chat.ports().leases.alive().await.unwrap();
     assert!(alive.is_empty(), "its lease is given up");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_view_of_a_dialog_tells_what_its_frames_tell() {
+    let chat = builder(ports().0).build().unwrap();
+    while_running(&chat, async {
+        let (mut anna_there, mut olga, dialog, owner_epoch) = talk(&chat).await;
+        let outcome = chatcore::ids::Label::try_new("solved").unwrap();
+        let by_owner = [
+            CustomerCommand::Hold {
+                dialog,
+                owner_epoch,
+            },
+            CustomerCommand::Resume {
+                dialog,
+                owner_epoch,
+            },
+            CustomerCommand::WrapUp {
+                dialog,
+                owner_epoch,
+            },
+            CustomerCommand::Resume {
+                dialog,
+                owner_epoch,
+            },
+            CustomerCommand::Close {
+                dialog,
+                owner_epoch: Some(owner_epoch),
+                outcome,
+            },
+        ];
+        let mut phases = vec![check_view(&chat, dialog).await];
+        for command in by_owner {
+            olga.ask(&anna(), Command::Customer(command)).await;
+            phases.push(check_view(&chat, dialog).await);
+        }
+        let reopen = CustomerCommand::Reopen { dialog };
+        anna_there.ask(&anna(), Command::Customer(reopen)).await;
+        phases.push(check_view(&chat, dialog).await);
+        use Phase::{Assigned, Closed, OnHold, Waiting, WrapUp};
+        let expected = [
+            Assigned, OnHold, Assigned, WrapUp, Assigned, Closed, Waiting,
+        ];
+        assert_eq!(phases, expected);
+    })
+    .await;
+}
+
+/// The view folded from a dialog's events grants what its newest frame grants; its phase.
+async fn check_view(chat: &Chat, dialog: DialogId) -> Phase {
+    let at = chat
+        .dialog(&identity(customer("anna")), dialog)
+        .await
+        .unwrap();
+    let followed = chat
+        .ports()
+        .streams
+        .follow(chatcore::store::Follow {
+            stream: StreamId::Dialog(dialog),
+            node: chat.node().clone(),
+            from: chatcore::store::FollowFrom::Tail(0),
+            limit: 1,
+        })
+        .await
+        .unwrap();
+    assert_eq!(at.position, followed.head);
+    assert_eq!(at.view.access(), followed.access);
+    at.view.phase
+}

@@ -3,6 +3,9 @@
 //! Whatever frames are dropped, repeated or put out of order, what comes out are ranges that join
 //! without holes, each judged by the newest access that is known when it is let out.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{

@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     opened::Opened,
-    view::{Board, CustomerView, DialogView},
+    view::{Board, DialogView},
 };
 use crate::{
     error::ErrorKind,
-    ids::{Seq, SessionId, StreamId},
+    ids::{DialogId, Seq, SessionId, StreamId},
     record::{Access, CursorMove, Position},
     store::FollowFrom,
 };
@@ -90,6 +90,6 @@ pub(crate) enum Known {
     Dialog(Option<Box<DialogView>>),
     /// A board: as of the page's start when it was asked for anew, else as of the head.
     Board(Arc<Board>),
-    /// A customer, as of the head.
-    Customer(CustomerView),
+    /// A customer: the dialogs that are open or can be reopened, as of the head.
+    Customer(Vec<DialogId>),
 }

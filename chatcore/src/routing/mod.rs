@@ -25,4 +25,4 @@ pub use session::{
     SessionSender, StreamState,
 };
 pub(crate) use session::{Edge, Shared};
-pub use view::{Board, BoardGrant, BoardOperator, BoardWait, CustomerView, DialogView};
+pub use view::{Board, BoardGrant, BoardOperator, BoardWait, DialogView};

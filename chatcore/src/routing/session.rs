@@ -7,6 +7,7 @@
 mod account;
 mod events;
 mod sender;
+mod shared;
 mod streams;
 mod window;
 
@@ -14,7 +15,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub use events::SessionEvents;
 pub use sender::SessionSender;
-pub(crate) use sender::{Edge, Shared};
+pub(crate) use shared::{Edge, Shared};
 
 use super::{
     follower::{FollowerLimits, ResetReason},

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Timestamp,
-    dialog::{CustomerEvent, DialogEvent, Phase},
+    dialog::{DialogEvent, Phase},
     ids::{
         ChannelId, CustomerId, DeskId, DialogId, GrantId, Label, OwnerEpoch, Participant, QueueRef,
         StaffId,
@@ -363,28 +363,5 @@ impl Board {
                 || config.operators.contains_key(id)
                 || grants.values().any(|grant| grant.operator == *id)
         });
-    }
-}
-
-/// The dialogs of a customer that are open or can be reopened, folded from the customer's own
-/// stream.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct CustomerView {
-    /// Their numbers.
-    pub dialogs: BTreeSet<DialogId>,
-}
-
-impl CustomerView {
-    /// Takes the next event in.
-    pub fn apply(&mut self, event: &CustomerEvent) {
-        match event {
-            CustomerEvent::DialogOpened { dialog } | CustomerEvent::DialogReopened { dialog } => {
-                self.dialogs.insert(*dialog);
-            }
-            CustomerEvent::DialogSettled { dialog } => {
-                self.dialogs.remove(dialog);
-            }
-            CustomerEvent::DialogClosed { .. } | CustomerEvent::Linked { .. } => {}
-        }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
         job::{Answer, Answered, Followed, Known, Work},
         mailbox::Kept,
         opened::{Opened, customer_in_name, customer_of},
-        view::{Board, CustomerView, DialogView},
+        view::{Board, DialogView},
     },
     store::{self, Follow, FollowFrom, ReadRange},
 };
@@ -207,9 +207,7 @@ impl Hub {
                 let view = view.or_else(|| customer.map(DialogView::new));
                 Known::Dialog(view.map(Box::new))
             }
-            StreamId::Customer(_) => {
-                Known::Customer(self.customer(stream, followed.head.seq).await?)
-            }
+            StreamId::Customer(customer) => Known::Customer(self.dialogs_of(customer).await?),
         };
         Ok(Followed {
             page: Arc::new(page),
@@ -331,29 +329,32 @@ impl Hub {
         Ok(view.and_then(|view| view.access()))
     }
 
-    async fn customer(&self, stream: &StreamId, upto: Seq) -> Result<CustomerView> {
-        let mut view = CustomerView::default();
-        self.fold(stream, (Position::default(), upto), |event| {
-            if let Event::Customer(event) = event {
-                view.apply(event);
-            }
-        })
-        .await?;
-        Ok(view)
+    /// The dialogs of a customer that are open or can be reopened.
+    async fn dialogs_of(&self, customer: &CustomerId) -> Result<Vec<DialogId>> {
+        let target = Target::Customer(customer.clone());
+        match self.state_of(target).await? {
+            Some(Machine::Customer(state)) => Ok(state.dialogs().map(|(id, _)| id).collect()),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// The state of a customer or desk. Asked for after a stream of it was followed, it is not
+    /// older than what was answered then.
+    async fn state_of(&self, target: Target) -> Result<Option<Machine>> {
+        let targets = [target];
+        let load = self.ports.streams.load(&targets);
+        let stored = self.in_time("load a state", load).await?;
+        let ([target], Some(stored)) = (&targets, stored.first()) else {
+            return Ok(None);
+        };
+        Ok(Some(Aggregate::load(target, stored)?.machine().clone()))
     }
 
     /// A board as of some moment, from the desk's state.
     async fn stored_board(&self, desk: &DeskId) -> Result<(Position, Arc<Board>)> {
-        let targets = [Target::Desk(desk.clone())];
-        let load = self.ports.streams.load(&targets);
-        let stored = self.in_time("load a desk", load).await?;
-        let [target] = &targets;
-        let Some(stored) = stored.first() else {
-            return Ok(Default::default());
-        };
-        match Aggregate::load(target, stored)?.machine() {
-            Machine::Desk(desk) => Ok((desk.head(), Arc::new(Board::of(desk)))),
-            Machine::Customer(_) => Ok(Default::default()),
+        match self.state_of(Target::Desk(desk.clone())).await? {
+            Some(Machine::Desk(desk)) => Ok((desk.head(), Arc::new(Board::of(&desk)))),
+            _ => Ok(Default::default()),
         }
     }
 

@@ -1,254 +1,26 @@
 //! The half of a session that speaks.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, PoisonError};
 
-use bytes::Bytes;
-use tokio::{sync::Mutex as AsyncMutex, time::Instant};
+use tokio::time::Instant;
 
-use super::{
-    CloseCode, Connect, SessionConfig,
-    account::{Account, Bucket, DueCursor},
-    window::{InFlight, Window},
-};
+use super::{CloseCode, shared::Shared, window::InFlight};
 use crate::{
-    content::{Content, Sealed},
-    dialog::CustomerCommand,
+    content::Content,
     error::{Error, ErrorKind, Result},
-    identity::{Identity, Redactor, Who},
-    ids::{DeviceId, DialogId, Node, Seq, SessionId, StreamId, Target, TenantId},
-    journal::{Log, Pending},
-    record::{Access, Command, CommandId, CommandRecord, Position, ReplyTo, TraceContext, encode},
+    identity::{Identity, Who},
+    ids::{DialogId, Node, Seq, SessionId, StreamId, Target},
+    record::{Access, Command, CommandId, Position, encode},
     routing::{
         access::{Sight, owns, sight},
-        admission::{self, Need, Rules},
-        hub::Hub,
-        mailbox::{Kept, Mailbox},
-        opened::customer_of,
-        text,
+        admission,
+        mailbox::Kept,
     },
 };
-
-/// What all sessions of a node share at the edge.
-#[derive(Debug)]
-pub(crate) struct Edge {
-    pub(crate) rules: Rules,
-    pub(crate) redactor: Arc<dyn Redactor>,
-    pub(crate) config: SessionConfig,
-}
-
-/// What both halves of a session share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(super) hub: Arc<Hub>,
-    pub(super) edge: Arc<Edge>,
-    pub(super) id: SessionId,
-    pub(super) mailbox: Arc<Mailbox>,
-    pub(super) window: Window,
-    device: DeviceId,
-    trace: Option<TraceContext>,
-    identity: Mutex<Arc<Identity>>,
-    account: Mutex<Account>,
-    /// Held from the first check of a command to its append: what is sent first is appended
-    /// first.
-    order: AsyncMutex<Bucket>,
-}
 
 /// Speaks for a session. Cheap to clone; all clones are the same session.
 #[derive(Debug, Clone)]
 pub struct SessionSender(Arc<Shared>);
-
-impl Shared {
-    pub(crate) fn new(
-        hub: Arc<Hub>,
-        edge: Arc<Edge>,
-        (id, mailbox): (SessionId, Arc<Mailbox>),
-        connect: &Connect,
-    ) -> Self {
-        let config = &edge.config;
-        let bucket = Bucket::new(config.command_burst, config.commands_per_second);
-        Self {
-            hub,
-            id,
-            mailbox,
-            window: Window::default(),
-            device: connect.device.clone(),
-            trace: connect.trace.clone(),
-            identity: Mutex::new(Arc::new(connect.identity.clone())),
-            account: Mutex::default(),
-            order: AsyncMutex::new(bucket),
-            edge,
-        }
-    }
-
-    pub(super) fn identity(&self) -> Arc<Identity> {
-        let identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&identity)
-    }
-
-    pub(super) fn account(&self) -> MutexGuard<'_, Account> {
-        self.account.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether the token still holds; ends the session if it does not.
-    pub(super) fn check_expiry(&self) {
-        if self.hub.ports.clock.now() >= self.identity().expires_at {
-            self.mailbox.close(CloseCode::Expired);
-        }
-    }
-
-    /// Who speaks, if the session goes on.
-    fn live_identity(&self) -> Result<Arc<Identity>> {
-        self.check_expiry();
-        match self.mailbox.closed() {
-            None => Ok(self.identity()),
-            Some(code) => Err(Error::new(ErrorKind::Closed, "speak for a session")
-                .with_context("code", code.number())),
-        }
-    }
-
-    async fn check_sight(&self, who: &Who, target: &Target, need: Need) -> Result<()> {
-        let Need::Sight(dialog, least) = need else {
-            return Ok(());
-        };
-        let known = self.account().dialog(dialog).cloned();
-        let access = match known {
-            Some(access) => Some(access),
-            None => self.hub.access_of(dialog).await?,
-        };
-        let may = access.is_some_and(|access| {
-            let whose = customer_of(&access).cloned().map(Target::Customer);
-            whose.as_ref() == Some(target) && sight(who, &access) >= least
-        });
-        if may {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Forbidden, "take a command")
-            .with_context("reason", "no right to this dialog")
-            .with_context("dialog", dialog))
-    }
-
-    /// Cleans, redacts and seals what is written.
-    fn seal(&self, target: &Target, command: Command<Content>) -> Result<Command<Sealed>> {
-        match (command, target) {
-            (Command::Customer(command), Target::Customer(customer)) => {
-                let sealed = command.try_map_bodies(|content| {
-                    let content = self.edge.redactor.redact(text::clean(content)?);
-                    self.hub.sealer.seal(customer, &content)
-                })?;
-                Ok(Command::Customer(sealed))
-            }
-            (Command::Desk(command), _) => Ok(Command::Desk(command)),
-            _ => Err(Error::new(ErrorKind::Invalid, "take a command")),
-        }
-    }
-
-    /// Waits for room in the window.
-    async fn wait_for_window(&self, deadline: Instant) -> Result<()> {
-        while self.window.under_way() >= self.edge.config.window.max(1) {
-            let settled = self.window.settle_oldest();
-            let in_time = tokio::time::timeout_at(deadline, settled).await.is_ok();
-            self.mailbox.poke();
-            if !in_time {
-                return Err(Error::new(ErrorKind::Overloaded, "take a command")
-                    .with_context("reason", "the journal takes too long"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Appends in the order of calls; waits for room until the deadline.
-    async fn append(&self, target: &Target, bytes: Bytes, deadline: Instant) -> Result<Pending> {
-        let journal = &self.hub.ports.journal;
-        let partition = target.partition(journal.partitions());
-        let mut bytes = bytes;
-        loop {
-            self.live_identity()?;
-            match journal.try_append(Log::Commands, partition, bytes) {
-                Ok(pending) => return Ok(pending),
-                Err(refused) if refused.error.kind() != ErrorKind::Overloaded => {
-                    return Err(refused.error);
-                }
-                Err(refused) => {
-                    bytes = refused.bytes;
-                    let ready = journal.ready(Log::Commands, partition);
-                    match tokio::time::timeout_at(deadline, ready).await {
-                        Ok(ready) => ready?,
-                        Err(_) => return Err(refused.error),
-                    }
-                }
-            }
-        }
-    }
-
-    fn record(
-        &self,
-        identity: &Identity,
-        target: Target,
-        id: CommandId,
-        (digest, body): (u64, Bytes),
-    ) -> CommandRecord {
-        let counted = matches!(id, CommandId::Client { .. });
-        CommandRecord {
-            tenant: TenantId::single(),
-            trace: self.trace.clone(),
-            author: identity.participant(),
-            supervisor: identity.is_supervisor(),
-            id,
-            reply_to: counted.then(|| ReplyTo {
-                node: self.hub.node.clone(),
-                session: self.id,
-            }),
-            digest,
-            settled: if counted {
-                self.account().settled(&target)
-            } else {
-                0
-            },
-            body,
-            target,
-        }
-    }
-
-    /// Writes down the cursors that are due. What the journal does not take now is tried again.
-    pub(super) fn write_cursors(&self, interval: Duration) {
-        let due = self.account().due_cursors(interval);
-        for cursor in due {
-            let written = match self.write_cursor(cursor) {
-                Ok(()) => true,
-                Err(error) => {
-                    tracing::debug!(%error, "a cursor was not written down yet");
-                    false
-                }
-            };
-            self.account().cursor_tried(cursor, written);
-        }
-    }
-
-    fn write_cursor(&self, cursor: DueCursor) -> Result<()> {
-        let access = self.account().dialog(cursor.dialog).cloned();
-        let customer = access.as_ref().and_then(customer_of).cloned();
-        let customer = customer.ok_or_else(|| Error::new(ErrorKind::NotFound, "move a cursor"))?;
-        let command: Command<Sealed> = Command::Customer(CustomerCommand::Cursor {
-            dialog: cursor.dialog,
-            delivered: cursor.delivered,
-            read: cursor.read,
-        });
-        let target = Target::Customer(customer);
-        let journal = &self.hub.ports.journal;
-        let partition = target.partition(journal.partitions());
-        let body = (0, encode(&command)?);
-        let record = self.record(&self.identity(), target, CommandId::Internal, body);
-        match journal.try_append(Log::Commands, partition, encode(&record)?) {
-            // Nobody waits for it: what is lost is told again with the next one.
-            Ok(pending) => drop(pending),
-            Err(refused) => return Err(refused.error),
-        }
-        Ok(())
-    }
-}
 
 impl SessionSender {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {

@@ -213,8 +213,8 @@ impl Streams {
     fn follow_known(&mut self, known: Known) {
         let who = &self.shared.identity().who;
         match (known, who) {
-            (Known::Customer(view), _) => {
-                for dialog in view.dialogs {
+            (Known::Customer(dialogs), _) => {
+                for dialog in dialogs {
                     self.follow(StreamId::Dialog(dialog));
                 }
             }
