@@ -11,8 +11,9 @@ use super::{
     progress::{Item, Progress},
 };
 use crate::{
+    engine::Published,
     error::{Error, ErrorKind, Result, Retry},
-    ids::{Fence, Label, Offset, Partition},
+    ids::{Label, Offset, Partition},
     journal::{Consumer, DeadLetter, Delivery, Log, Record},
     ports::Ports,
     record::{Decision, EventRecord, decode, encode},
@@ -69,7 +70,7 @@ pub async fn run_effect(
         effect,
         config: Arc::new(config),
         progress: Progress::default(),
-        seen: BTreeMap::new(),
+        published: BTreeMap::new(),
         running: FuturesUnordered::new(),
     };
     let ended = runner.run(consumer.as_mut(), &shutdown).await;
@@ -83,34 +84,8 @@ struct Runner {
     effect: Arc<dyn Effect>,
     config: Arc<EffectsConfig>,
     progress: Progress,
-    seen: BTreeMap<Partition, Seen>,
+    published: BTreeMap<Partition, Published>,
     running: Running,
-}
-
-/// What tells void and repeated decisions apart.
-#[derive(Debug, Default)]
-struct Seen {
-    fence: Fence,
-    cause: Option<Offset>,
-}
-
-impl Seen {
-    /// The decision, unless it is of a former owner or came before.
-    fn admit(&mut self, record: EventRecord) -> Option<Decision> {
-        match record {
-            EventRecord::Owner { fence } => {
-                self.fence = self.fence.max(fence);
-                None
-            }
-            EventRecord::Decided { fence, .. } if fence < self.fence => None,
-            EventRecord::Decided { fence, decision } => {
-                self.fence = fence;
-                let newer = self.cause.is_none_or(|cause| decision.cause > cause);
-                self.cause = self.cause.max(Some(decision.cause));
-                newer.then_some(*decision)
-            }
-        }
-    }
 }
 
 impl Runner {
@@ -161,11 +136,11 @@ impl Runner {
                 committed,
             } => {
                 self.progress.assigned(partition, committed);
-                self.seen.insert(partition, Seen::default());
+                self.published.insert(partition, Published::default());
             }
             Delivery::Revoked { partition } => {
                 self.progress.revoked(partition);
-                self.seen.remove(&partition);
+                self.published.remove(&partition);
             }
             Delivery::Records { partition, records } => {
                 for record in records {
@@ -180,9 +155,9 @@ impl Runner {
         let mut items = Vec::new();
         match decode::<EventRecord>(&record.bytes) {
             Ok(event) => {
-                let seen = self.seen.entry(partition).or_default();
-                if let Some(decision) = seen.admit(event) {
-                    items = self.items(partition, record.offset, Arc::new(decision));
+                let published = self.published.entry(partition).or_default();
+                if let Some(decision) = published.take(event) {
+                    items = self.items(partition, record.offset, decision.into());
                 }
             }
             Err(error) => {
