@@ -68,7 +68,12 @@ fn cargo_test(project: &Project) -> Command {
 }
 
 /// Every example plays its own scenario. One that is not named here is not run.
-const EXAMPLES: [&str; 2] = ["assignment_policy", "channel_adapter"];
+const EXAMPLES: [&str; 4] = [
+    "assignment_policy",
+    "channel_adapter",
+    "console_client",
+    "embed_axum",
+];
 
 fn examples(project: &Project) -> Vec<Command> {
     let build = project.cargo(&["build", "--package", "chatcore-examples"]);

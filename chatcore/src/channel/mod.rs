@@ -116,3 +116,8 @@ pub trait ChannelAdapter: fmt::Debug + Send + Sync + 'static {
     /// As above.
     async fn send(&self, message: &Outgoing) -> Result<()>;
 }
+
+/// The guide's example compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/channels.md")]
+struct Guide;
