@@ -30,8 +30,8 @@ struct Shared {
     streams: Streams,
 }
 
-/// What an embedder may choose. The default is what a server without a demo has.
-#[derive(Clone, Default)]
+/// What an embedder may choose. The default: no other origins, no demo, no figures, 20 s to drain.
+#[derive(Clone)]
 pub struct ServerOptions {
     /// Origins of other sites' pages that may connect, such as `https://bank.example`.
     pub origins: Vec<String>,
@@ -41,6 +41,17 @@ pub struct ServerOptions {
     pub metrics: Option<PrometheusHandle>,
     /// How long a drain may take; hints to reconnect are spread over half of it.
     pub drain_timeout: Duration,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            origins: Vec::new(),
+            demo: None,
+            metrics: None,
+            drain_timeout: Duration::from_secs(20),
+        }
+    }
 }
 
 impl fmt::Debug for ServerOptions {

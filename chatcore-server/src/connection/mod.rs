@@ -4,6 +4,8 @@ mod convert;
 mod inbound;
 mod open;
 mod outbound;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use convert::wrong;
 pub(crate) use inbound::Inbound;
