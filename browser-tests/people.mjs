@@ -135,6 +135,17 @@ export class Customer extends Person {
     return /\d+/u.exec((await shown.textContent()) ?? '')?.[0] ?? '';
   }
 
+  /** Knows that the line is down. */
+  async offline() {
+    await this.widget.locator('.banner.offline').waitFor();
+  }
+
+  /** Is up to date again, with everything sent. */
+  async online() {
+    await this.widget.locator('.banner.offline').waitFor({ state: 'detached', timeout: 60_000 });
+    await this.accepted();
+  }
+
   /** @returns {Promise<string[]>} */
   async said() {
     return this.messages.allTextContents();
@@ -199,6 +210,16 @@ export class Operator extends Person {
   /** @param {string} text */
   async sees(text) {
     await this.messages.getByText(text, { exact: true }).waitFor();
+  }
+
+  /** Knows that the line is down. */
+  async offline() {
+    await this.page.locator('.stale').waitFor();
+  }
+
+  /** Is up to date again. */
+  async online() {
+    await this.page.locator('.stale').waitFor({ state: 'hidden', timeout: 60_000 });
   }
 
   /** @returns {Promise<string[]>} */

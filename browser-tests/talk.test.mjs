@@ -5,62 +5,97 @@ import test from 'node:test';
 import { Customer, Operator, story } from './people.mjs';
 import { line } from './server.mjs';
 
-test('a dialog goes from the first word through bot, queue, take, hold, transfer and close to the rating', async () => {
-  await story('whole', async (bring, server) => {
+/**
+ * A dialog from the first word to the rating. What every step leaves must still be there after
+ * whatever happens between two of them.
+ *
+ * @param {string} name
+ * @param {(server: import('./server.mjs').Server, people: (Customer | Operator)[]) => Promise<void>} between
+ */
+async function wholeDialog(name, between) {
+  await story(name, async (bring, server) => {
     const anna = await bring(Customer.at(server.url, 'anna'));
     const olga = await bring(Operator.at(server.url, 'olga'));
     const oleg = await bring(Operator.at(server.url, 'oleg'));
+    const happens = () => between(server, [anna, olga, oleg]);
+    const wanted = ['My card does not work', 'Hello, I am looking into it', 'I am abroad', 'Your card works abroad now'];
 
     await anna.open();
-    await anna.say('My card does not work');
+    await anna.say(wanted[0]);
     await anna.widget.locator('.from-bot').first().waitFor();
-    await anna.shot('customer-bot');
+    await anna.shot(`${name}-customer-bot`);
+    await happens();
     await anna.press('Ask for a person');
     await anna.widget.locator('.waiting').waitFor();
-    await anna.shot('customer-waiting');
+    await anna.shot(`${name}-customer-waiting`);
     const dialog = await anna.number();
+    await happens();
 
     await olga.open(dialog);
     await olga.action('take').waitFor();
     assert.equal(await olga.field.isVisible(), false, 'a waiting dialog is read only');
-    await olga.shot('operator-waiting');
+    await olga.shot(`${name}-operator-waiting`);
     await olga.action('take').click();
     await olga.owns(dialog);
-    await olga.say('Hello, I am looking into it');
-    await anna.sees('Hello, I am looking into it');
+    await happens();
+    await olga.say(wanted[1]);
+    await anna.sees(wanted[1]);
     await olga.page.locator('.row.mine .tick-read').first().waitFor();
-    await anna.say('I am abroad');
-    await olga.sees('I am abroad');
+    await anna.say(wanted[2]);
+    await olga.sees(wanted[2]);
     await anna.widget.locator('.row.mine .tick-read').first().waitFor();
-    await olga.shot('operator-talk');
+    await olga.shot(`${name}-operator-talk`);
+    await happens();
 
     await olga.action('hold').click();
     await olga.page.locator(`.section-held [data-dialog="${dialog}"]`).waitFor();
     await anna.widget.getByText('Please wait: the operator is looking into your question.').waitFor();
+    await happens();
     await olga.action('resume').click();
     await olga.action('transfer').click();
     await olga.page.locator('select[name=to]').selectOption('operator:oleg');
     await olga.page.locator('textarea[name=note]').fill('Travels, limits checked');
-    await olga.shot('operator-transfer');
+    await olga.shot(`${name}-operator-transfer`);
     await olga.answer('Transfer');
 
     await oleg.open(dialog, 'mine');
     await oleg.page.locator('.kind-note').getByText('Travels, limits checked').waitFor();
     await olga.page.locator('.ownership').getByText('Oleg has this dialog.').waitFor();
-    await oleg.say('Your card works abroad now');
-    await anna.sees('Your card works abroad now');
-    assert.ok(!(await anna.said()).includes('Travels, limits checked'), 'a note is for staff only');
+    await happens();
+    await oleg.say(wanted[3]);
+    await anna.sees(wanted[3]);
 
     await oleg.action('wrapUp').click();
     await oleg.action('resume').waitFor();
+    await happens();
     await oleg.action('close').click();
     await oleg.answer('Close');
     await anna.widget.locator('.rating').waitFor();
+    await happens();
     await anna.widget.locator('.star').nth(4).click();
     await anna.widget.getByLabel('What should we know? (optional)').fill('Quick and kind');
-    await anna.shot('customer-rating');
+    await anna.shot(`${name}-customer-rating`);
     await anna.press('Rate');
     await anna.widget.getByText('Thank you for the rating.').waitFor();
+
+    assert.ok(!(await anna.said()).includes('Travels, limits checked'), 'a note is for staff only');
+    for (const person of [anna, oleg]) {
+      const said = (await person.said()).filter((text) => wanted.includes(text));
+      assert.deepEqual(said, wanted, 'nothing is missing and nothing is there twice');
+    }
+  });
+}
+
+test('a dialog goes from the first word through bot, queue, take, hold, transfer and close to the rating', async () => {
+  await wholeDialog('whole', async () => {});
+});
+
+test('the same dialog with the server killed and started again after each step', async () => {
+  await wholeDialog('killed', async (server, people) => {
+    await server.kill();
+    await Promise.all(people.map((person) => person.offline()));
+    await server.start();
+    await Promise.all(people.map((person) => person.online()));
   });
 });
 
