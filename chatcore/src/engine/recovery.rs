@@ -236,7 +236,11 @@ async fn begin(
 ) -> Result<Mark> {
     let partition = takeover.partition;
     count(&cx.stats.rebuilds, 1);
-    tracing::warn!(%partition, "building the partition again from the journal");
+    if found.last.is_some() {
+        tracing::warn!(%partition, "building the partition again from the journal");
+    } else {
+        tracing::debug!(%partition, "beginning a partition that nothing was published in");
+    }
     let begun = Mark {
         fence: mark.fence,
         incarnation: cx.incarnation(),
