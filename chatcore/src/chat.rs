@@ -15,7 +15,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::parts::Parts;
 use crate::{
     channel::ChannelIntake,
-    effects::{CommandWriter, Effect, run_effect},
+    commands::CommandWriter,
+    effects::{Effect, run_effect},
     engine::{Engine, EngineStats},
     error::{Error, ErrorKind, Result},
     identity::Who,

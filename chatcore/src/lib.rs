@@ -4,6 +4,7 @@ pub mod bot;
 pub mod channel;
 pub mod chat;
 pub mod clock;
+pub mod commands;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod content;

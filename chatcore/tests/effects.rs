@@ -15,11 +15,10 @@ use std::{
 use chatcore::{
     bot::{BotRules, RuleBot},
     clock::{SystemClock, Timestamp},
+    commands::CommandWriter,
     content::{Content, Sealed},
     dialog::{CustomerCommand, DialogEvent, Phase},
-    effects::{
-        BotEffect, CommandWriter, Effect, EffectsConfig, IndexEffect, PushEffect, Work, run_effect,
-    },
+    effects::{BotEffect, Effect, EffectsConfig, IndexEffect, PushEffect, Work, run_effect},
     error::{Error, ErrorKind, Result},
     identity::{BodySealer, PlainSealer},
     ids::{

@@ -29,7 +29,6 @@ pub(crate) const STAGES: &[Stage] = &[
     Stage { name: "deny", cap_minutes: 2, commands: |p| Ok(vec![deny(p)]) },
     Stage { name: "rules", cap_minutes: 2, commands: |p| Ok(vec![p.chore(&["rules"])]) },
     Stage { name: "test", cap_minutes: 25, commands: |p| Ok(vec![cargo_test(p)]) },
-    Stage { name: "fuzz", cap_minutes: 4, commands: |p| Ok(vec![fuzz(p)]) },
     Stage { name: "examples", cap_minutes: 8, commands: |p| Ok(examples(p)) },
     Stage { name: "types", cap_minutes: 2, commands: |p| Ok(TYPED.map(|c| types(p, c)).into()) },
     Stage { name: "pages", cap_minutes: 3, commands: |p| Ok(vec![node_tests(p, "chatcore-server/web", ".test.js")?]) },
@@ -64,7 +63,11 @@ fn deny(project: &Project) -> Command {
 }
 
 fn cargo_test(project: &Project) -> Command {
-    project.cargo(&["test", "--workspace", "--all-features"])
+    let mut command = project.cargo(&["test", "--workspace", "--all-features"]);
+    // The `fuzz_` tests, here and not in a stage of their own: fewer targets would be other
+    // features of the dependencies, and all of them built again.
+    command.env("CHATCORE_FUZZ_SECONDS", "60");
+    command
 }
 
 /// Every example plays its own scenario. One that is not named here is not run.
@@ -85,14 +88,6 @@ fn examples(project: &Project) -> Vec<Command> {
     std::iter::once(build)
         .chain(EXAMPLES.iter().map(check))
         .collect()
-}
-
-/// What strangers send, made up for a minute each.
-fn fuzz(project: &Project) -> Command {
-    let mut command = cargo_test(project);
-    command.args(["--test", "fuzz"]);
-    command.env("CHATCORE_FUZZ_SECONDS", "60");
-    command
 }
 
 /// Checks the JSDoc types of the scripts that a configuration names.

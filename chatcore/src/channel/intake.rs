@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use super::ChannelAdapter;
 use crate::{
     clock::Timestamp,
+    commands::{CommandWriter, NewCommand},
     content::Content,
     dialog::{CustomerCommand, DialogSettings, Open},
-    effects::{CommandWriter, Draft},
     error::{Error, ErrorKind, Result},
     identity::{BodySealer, Redactor},
     ids::{ChannelId, CustomerId, Participant, Target},
@@ -110,7 +110,7 @@ impl ChannelIntake {
         let author = Participant::Customer(customer.clone());
         let target = Target::Customer(customer);
         self.commands
-            .write(Draft {
+            .write(NewCommand {
                 target,
                 author,
                 id,

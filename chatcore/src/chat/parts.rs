@@ -6,9 +6,9 @@ use super::builder::invalid;
 use crate::{
     bot::Bot,
     channel::ChannelAdapter,
+    commands::CommandWriter,
     effects::{
-        ArchiveEffect, BotEffect, ChannelEffect, CommandWriter, Effect, EffectsConfig, IndexEffect,
-        PushEffect,
+        ArchiveEffect, BotEffect, ChannelEffect, Effect, EffectsConfig, IndexEffect, PushEffect,
     },
     error::Result,
     identity::BodySealer,

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{CommandWriter, Draft, Effect, Work};
+use super::{Effect, Work};
 use crate::{
     bot::{BOT_HISTORY_MAX, Bot, BotReply, BotTurn, Said},
+    commands::{CommandWriter, NewCommand},
     content::Sealed,
     dialog::{CustomerCommand, DialogEvent, HandOver, Phase},
     error::Result,
@@ -123,14 +124,14 @@ impl BotEffect {
             replies,
             hand_over,
         });
-        let draft = Draft {
+        let new = NewCommand {
             target: Target::Customer(turn.customer.clone()),
             author: Participant::Bot,
             id: CommandId::Internal,
             command,
             trace: work.decision.trace.clone(),
         };
-        self.commands.write(draft).await?;
+        self.commands.write(new).await?;
         Ok(())
     }
 }

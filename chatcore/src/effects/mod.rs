@@ -7,7 +7,6 @@
 mod archive;
 mod bot;
 mod channel;
-mod commands;
 mod index;
 mod progress;
 mod push;
@@ -16,7 +15,6 @@ mod runner;
 pub use archive::ArchiveEffect;
 pub use bot::BotEffect;
 pub use channel::ChannelEffect;
-pub use commands::{CommandWriter, Draft};
 pub use index::IndexEffect;
 pub use push::PushEffect;
 pub use runner::{EffectsConfig, run_effect};

@@ -7,11 +7,12 @@ use super::{
     emit::Job,
     lane::{Envelope, Stage},
     owned::{Owned, Slot},
-    poison, presence,
+    poison,
     stats::count,
     worker::Worker,
 };
 use crate::{
+    commands::NewCommand,
     error::{Error, ErrorKind, Result},
     ids::{Offset, Partition, Target},
     journal::{DeadLetter, Log, Record},
@@ -178,7 +179,7 @@ impl Worker {
     /// This worker can decide what another had to park: brings up the first of it.
     async fn unpark(&mut self, partition: Partition, target: &Target) -> Result<()> {
         let command = Command::Parked(ParkedCommand::Retry);
-        let command = presence::internal(target.clone(), &command)?;
+        let command = NewCommand::internal(target.clone(), command).record()?;
         let bytes = record::encode(&command)?;
         let pending = self.cx.append(Log::Commands, partition, bytes).await?;
         pending.await.map(drop)

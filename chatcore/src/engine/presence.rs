@@ -15,10 +15,11 @@ use tokio::time::Instant;
 use super::{aggregate::Aggregate, context::Context, lane::Lane, machine::Machine};
 use crate::{
     clock::Timestamp,
+    commands::NewCommand,
     error::Result,
-    ids::{Participant, StaffId, Target, TenantId},
+    ids::{StaffId, Target},
     queue::{DeskCommand, NodeName},
-    record::{self, Command, CommandId, CommandRecord},
+    record::{Command, CommandRecord},
     store::{DueLine, StoreIdentity},
 };
 
@@ -128,29 +129,11 @@ impl Leases {
                     operator: operator.clone(),
                     node: node.clone(),
                 });
-                commands.push(internal(aggregate.target().clone(), &command)?);
+                let target = aggregate.target().clone();
+                commands.push(NewCommand::internal(target, command).record()?);
                 self.told.insert(pair, now);
             }
         }
         Ok(commands)
     }
-}
-
-/// A command of chatcore itself.
-pub(super) fn internal(
-    target: Target,
-    command: &Command<crate::content::Sealed>,
-) -> Result<CommandRecord> {
-    Ok(CommandRecord {
-        tenant: TenantId::single(),
-        trace: None,
-        target,
-        author: Participant::System,
-        supervisor: false,
-        id: CommandId::Internal,
-        reply_to: None,
-        digest: 0,
-        settled: 0,
-        body: record::encode(command)?,
-    })
 }

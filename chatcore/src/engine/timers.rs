@@ -2,14 +2,10 @@
 
 use tokio::time::Instant;
 
-use super::{
-    context::Context,
-    lane::Lane,
-    presence::{internal, is_presence},
-    stats::count,
-};
+use super::{context::Context, lane::Lane, presence::is_presence, stats::count};
 use crate::{
     clock::Timestamp,
+    commands::NewCommand,
     content::Sealed,
     dialog::{CustomerCommand, CustomerTimer},
     error::Result,
@@ -56,7 +52,7 @@ pub(super) async fn fire(cx: &Context, lane: &mut Lane) -> Result<()> {
                 lane.fired.insert(line, instant);
                 continue;
             };
-            let record = internal(line.target.clone(), &command)?;
+            let record = NewCommand::internal(line.target.clone(), command).record()?;
             let bytes = record::encode(&record)?;
             appended.push(cx.append(Log::Commands, lane.partition, bytes).await?);
             lane.fired.insert(line, instant);

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 
 use super::Hub;
 use crate::{
+    commands::{CommandWriter, NewCommand},
     content::Sealed,
     error::Result,
     identity::Who,
-    ids::{DeskId, Participant, StaffId, Target, TenantId},
-    journal::Log,
+    ids::{DeskId, StaffId, Target},
     queue::{DeskCommand, NodeName},
-    record::{Command, CommandId, CommandRecord, encode},
+    record::Command,
 };
 
 /// The operators of this node.
@@ -116,24 +116,10 @@ impl Hub {
         target: Target,
         command: Command<Sealed>,
     ) -> Result<()> {
-        let record = CommandRecord {
-            tenant: TenantId::single(),
-            trace: None,
-            author: Participant::System,
-            supervisor: false,
-            id: CommandId::Internal,
-            reply_to: None,
-            digest: 0,
-            settled: 0,
-            body: encode(&command)?,
-            target,
-        };
-        let journal = &self.ports.journal;
-        let partition = record.target.partition(journal.partitions());
-        journal.ready(Log::Commands, partition).await?;
-        match journal.try_append(Log::Commands, partition, encode(&record)?) {
-            Ok(pending) => pending.await.map(drop),
-            Err(refused) => Err(refused.error),
-        }
+        let commands = CommandWriter::new(self.ports.journal.clone());
+        commands
+            .write(NewCommand::internal(target, command))
+            .await
+            .map(drop)
     }
 }

@@ -1,4 +1,5 @@
-//! How effects answer: by commands, like everybody else.
+//! Commands of chatcore's own parts: effects, channels, timers, presence. They are written like
+//! everybody else's.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::{
 
 /// A command before it is written.
 #[derive(Debug, Clone)]
-pub struct Draft {
+pub struct NewCommand {
     /// To whom.
     pub target: Target,
     /// By whom.
@@ -23,6 +24,36 @@ pub struct Draft {
     pub command: Command<Sealed>,
     /// The trace that it belongs to.
     pub trace: Option<TraceContext>,
+}
+
+impl NewCommand {
+    /// A command of chatcore itself; the state tells whether it still applies.
+    pub(crate) fn internal(target: Target, command: Command<Sealed>) -> Self {
+        Self {
+            target,
+            author: Participant::System,
+            id: CommandId::Internal,
+            command,
+            trace: None,
+        }
+    }
+
+    /// The record to append.
+    pub(crate) fn record(self) -> Result<CommandRecord> {
+        let body = encode(&self.command)?;
+        Ok(CommandRecord {
+            tenant: TenantId::single(),
+            trace: self.trace,
+            target: self.target,
+            author: self.author,
+            supervisor: false,
+            id: self.id,
+            reply_to: None,
+            digest: digest(&body),
+            settled: 0,
+            body,
+        })
+    }
 }
 
 /// Writes commands of chatcore's own parts to the journal.
@@ -43,29 +74,9 @@ impl CommandWriter {
     ///
     /// # Errors
     /// As of [`Journal::try_append`].
-    pub async fn write(&self, draft: Draft) -> Result<Receipt> {
-        let Draft {
-            target,
-            author,
-            id,
-            command,
-            trace,
-        } = draft;
-        let partition = target.partition(self.journal.partitions());
-        let body = encode(&command)?;
-        let digest = digest(&body);
-        let record = CommandRecord {
-            tenant: TenantId::single(),
-            trace,
-            target,
-            author,
-            supervisor: false,
-            id,
-            reply_to: None,
-            digest,
-            settled: 0,
-            body,
-        };
+    pub async fn write(&self, new: NewCommand) -> Result<Receipt> {
+        let record = new.record()?;
+        let partition = record.target.partition(self.journal.partitions());
         let mut bytes = encode(&record)?;
         loop {
             self.journal.ready(Log::Commands, partition).await?;
