@@ -63,8 +63,7 @@ pub struct Outgoing {
 /// [`ChannelIntake`] as commands of the channel's customers; what goes out comes here, at
 /// least once, in order per dialog.
 ///
-/// - **Errors**: with retry advice; `Never` makes it a dead letter, and the message is marked as
-///   failed for the operator.
+/// - **Errors**: with retry advice; `Never` makes it a dead letter.
 /// - **Cancellation**: `send` is dropped at its time limit, and tried again.
 ///
 /// ```
