@@ -23,4 +23,6 @@ pub mod queue;
 pub mod record;
 pub mod routing;
 pub mod sabotage;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod store;

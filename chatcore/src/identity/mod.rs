@@ -62,14 +62,22 @@ pub enum Assurance {
     SteppedUp,
 }
 
+impl Who {
+    /// The participant: the person without their rights.
+    #[must_use]
+    pub fn participant(&self) -> Participant {
+        match self {
+            Self::Customer(id) => Participant::Customer(id.clone()),
+            Self::Staff { id, .. } => Participant::Staff(id.clone()),
+        }
+    }
+}
+
 impl Identity {
     /// The participant.
     #[must_use]
     pub fn participant(&self) -> Participant {
-        match &self.who {
-            Who::Customer(id) => Participant::Customer(id.clone()),
-            Who::Staff { id, .. } => Participant::Staff(id.clone()),
-        }
+        self.who.participant()
     }
 
     /// Whether they supervise a desk.
