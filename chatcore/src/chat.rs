@@ -203,11 +203,12 @@ impl Chat {
                 let command = Command::Desk(command.clone());
                 let appended = self.inner.hub.append_internal(target, command);
                 let error = tokio::select! {
+                    biased;
+                    () = shutdown.cancelled() => return,
                     appended = appended => match appended {
                         Ok(()) => break,
                         Err(error) => error,
                     },
-                    () = shutdown.cancelled() => return,
                 };
                 tracing::warn!(%error, %desk, "the desk's rules are not written down yet");
                 tokio::time::sleep(pause).await;

@@ -4,6 +4,7 @@ mod adr;
 mod core_dependencies;
 mod file_length;
 mod links;
+mod select;
 mod traits;
 
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ const RULES: &[Rule] = &[
         "the core knows no transport and no backend",
         core_dependencies::check,
     ),
+    ("the core chooses nothing at random", select::check),
     (
         "public traits have an example and few methods",
         traits::check,

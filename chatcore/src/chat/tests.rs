@@ -66,6 +66,7 @@ fn open() -> Command<Content> {
 async fn while_running<T>(chat: &Chat, doing: impl Future<Output = T>) -> T {
     let shutdown = CancellationToken::new();
     tokio::select! {
+        biased;
         done = doing => done,
         ended = chat.run(shutdown) => panic!("ended: {ended:?}"),
     }

@@ -181,6 +181,7 @@ pub async fn partitions_are_handed_over_when_a_member_leaves(ports: Ports) {
     let mut second = ports.journal.subscribe(Log::Commands, "g").await.unwrap();
     let drain = async { while timeout(LONG, first.next()).await.is_ok_and(|d| d.is_ok()) {} };
     tokio::select! {
+        biased;
         _ = assigned(second.as_mut(), PARTITIONS / 2) => {}
         () = drain => {}
     }

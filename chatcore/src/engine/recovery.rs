@@ -54,6 +54,7 @@ pub(super) async fn recover(
         let pause = backoff.step();
         if takeover.restarts > 1 {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return Ok(None),
                 () = tokio::time::sleep(pause) => {}
             }

@@ -249,14 +249,15 @@ impl Hub {
     /// Ends the sessions that `ends` names.
     pub(crate) fn close_where(&self, code: CloseCode, ends: impl Fn(&Who) -> bool) -> usize {
         let state = self.state();
-        let ending: Vec<_> = state
+        let mut ending: Vec<_> = state
             .sessions
-            .values()
-            .filter(|entry| ends(&entry.who))
-            .map(|entry| Arc::clone(&entry.mailbox))
+            .iter()
+            .filter(|(_, entry)| ends(&entry.who))
+            .map(|(id, entry)| (*id, Arc::clone(&entry.mailbox)))
             .collect();
         drop(state);
-        for mailbox in &ending {
+        ending.sort_unstable_by_key(|(id, _)| *id);
+        for (_, mailbox) in &ending {
             mailbox.close(code);
         }
         ending.len()
@@ -278,6 +279,13 @@ impl Hub {
 }
 
 impl State {
+    /// The streams with local followers, in an order of their own and not of the map's.
+    fn joined(&self) -> Vec<StreamId> {
+        let mut streams: Vec<StreamId> = self.streams.keys().cloned().collect();
+        streams.sort_unstable();
+        streams
+    }
+
     fn enqueue(&mut self, stream: &StreamId, work: Work) {
         let queue = self.work.entry(stream.clone()).or_default();
         let doubled = work.session().is_none()

@@ -20,7 +20,7 @@ const HEADS_MAX: usize = 256;
 impl Hub {
     /// Tells all sessions the heads of all their streams.
     pub(super) async fn check_heads(&self) -> Result<()> {
-        let streams: Vec<StreamId> = self.state().streams.keys().cloned().collect();
+        let streams = self.state().joined();
         for streams in streams.chunks(HEADS_MAX) {
             let seen = self.seen(streams);
             let heads = self
@@ -57,7 +57,7 @@ impl Hub {
     pub(super) fn rewrite_all(&self) {
         self.counters.rewrites.fetch_add(1, Ordering::Relaxed);
         let mut state = self.state();
-        let streams: Vec<StreamId> = state.streams.keys().cloned().collect();
+        let streams = state.joined();
         for stream in &streams {
             state.enqueue(stream, Work::Rewrite);
         }

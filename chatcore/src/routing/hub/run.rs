@@ -57,8 +57,9 @@ impl Hub {
     /// for a reason that repeating can't help.
     pub(crate) async fn run(self: Arc<Self>, shutdown: CancellationToken) -> Result<()> {
         let drained = tokio::select! {
-            ended = Arc::clone(&self).run_until_closed() => ended,
+            biased;
             () = shutdown.cancelled() => Ok(()),
+            ended = Arc::clone(&self).run_until_closed() => ended,
         };
         self.state().draining = true;
         self.close_where(CloseCode::Draining, |_| true);
@@ -93,17 +94,11 @@ impl Hub {
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.start_work(&background, &mut under_way);
+            // The timers are ready now and then only. A storm of work must not keep the inbox
+            // waiting, so a frame is taken after each piece of it. What `wake` tells of is done
+            // in every round, whatever was ready.
             tokio::select! {
-                next = inbox.next() => match next {
-                    Ok(InboxEvent::Frame(frame)) => self.fan_out(&frame),
-                    Ok(InboxEvent::Gap) => self.rewrite_all(),
-                    Err(error) => {
-                        tracing::warn!(%error, "the inbox broke, opening it again");
-                        inbox = self.open_inbox().await;
-                        self.rewrite_all();
-                    }
-                },
-                Some(done) = background.next() => self.done(done, &mut lease, &mut under_way),
+                biased;
                 _ = renewals.tick() => {
                     lease.beat(&self);
                     if !under_way.renewal {
@@ -123,7 +118,26 @@ impl Hub {
                     }
                 }
                 _ = second.tick() => self.close_slow(),
+                Some(done) = background.next() => {
+                    self.done(done, &mut lease, &mut under_way);
+                    if let Some(next) = inbox.next().now_or_never() {
+                        self.receive(next, &mut inbox).await;
+                    }
+                }
+                next = inbox.next() => self.receive(next, &mut inbox).await,
                 () = self.wake.notified() => {}
+            }
+        }
+    }
+
+    async fn receive(&self, next: Result<InboxEvent>, inbox: &mut Box<dyn Inbox>) {
+        match next {
+            Ok(InboxEvent::Frame(frame)) => self.fan_out(&frame),
+            Ok(InboxEvent::Gap) => self.rewrite_all(),
+            Err(error) => {
+                tracing::warn!(%error, "the inbox broke, opening it again");
+                *inbox = self.open_inbox().await;
+                self.rewrite_all();
             }
         }
     }
@@ -268,13 +282,15 @@ impl Hub {
         let limit = self.config.behind_for_max;
         let slow: Vec<_> = {
             let state = self.state();
-            let mailboxes = state.sessions.values().map(|entry| &entry.mailbox);
-            mailboxes
-                .filter(|m| m.behind_since().is_some_and(|at| now - at > limit))
-                .cloned()
-                .collect()
+            let mailboxes = state.sessions.iter().map(|(id, e)| (*id, &e.mailbox));
+            let mut slow: Vec<_> = mailboxes
+                .filter(|(_, m)| m.behind_since().is_some_and(|at| now - at > limit))
+                .map(|(id, mailbox)| (id, Arc::clone(mailbox)))
+                .collect();
+            slow.sort_unstable_by_key(|(id, _)| *id);
+            slow
         };
-        for mailbox in slow {
+        for (_, mailbox) in slow {
             self.counters
                 .closed_slow
                 .fetch_add(1, std::sync::atomic::Ordering::Relaxed);

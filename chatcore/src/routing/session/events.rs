@@ -63,9 +63,11 @@ impl SessionEvents {
                 return Some(event);
             }
             let until = self.next_time();
+            // Whichever is ready, `take` looks at all of them.
             tokio::select! {
-                () = self.shared.mailbox.changed() => {}
+                biased;
                 () = self.shared.window.settle_oldest() => {}
+                () = self.shared.mailbox.changed() => {}
                 () = tokio::time::sleep_until(until) => {}
             }
         }
