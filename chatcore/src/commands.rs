@@ -1,15 +1,21 @@
 //! Commands of chatcore's own parts: effects, channels, timers, presence. They are written like
 //! everybody else's.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
 
 use crate::{
     content::Sealed,
     error::Result,
     ids::{Participant, Target, TenantId},
-    journal::{Journal, Log, Receipt},
+    journal::{Journal, Log, Receipt, append_when_room},
     record::{Command, CommandId, CommandRecord, TraceContext, encode},
 };
+
+/// The longest wait for room: below the time limit of an effect's try, so that a full journal is
+/// told as such and not as an effect that hangs.
+pub(crate) const ROOM_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// A command before it is written.
 #[derive(Debug, Clone)]
@@ -69,26 +75,20 @@ impl CommandWriter {
         Self { journal }
     }
 
-    /// Writes a command and waits until it is durable. Dropped while it waits, the command may
-    /// have been written: its id or the state tells a repeat.
+    /// Writes a command and waits until it is durable; for room in the journal at most 5 s.
+    /// Dropped while it waits, the command may have been written: its id or the state tells a
+    /// repeat.
     ///
     /// # Errors
-    /// As of [`Journal::try_append`].
+    /// As of [`Journal::try_append`]; `Overloaded` only after that wait, with nothing written.
     pub async fn write(&self, new: NewCommand) -> Result<Receipt> {
         let record = new.record()?;
         let partition = record.target.partition(self.journal.partitions());
-        let mut bytes = encode(&record)?;
-        loop {
-            self.journal.ready(Log::Commands, partition).await?;
-            match self.journal.try_append(Log::Commands, partition, bytes) {
-                Ok(pending) => return pending.await,
-                Err(refused) if refused.error.kind() == crate::error::ErrorKind::Overloaded => {
-                    bytes = refused.bytes;
-                    tokio::task::yield_now().await;
-                }
-                Err(refused) => return Err(refused.error),
-            }
-        }
+        let bytes = encode(&record)?;
+        let place = (Log::Commands, partition);
+        let end = Some(Instant::now() + ROOM_WAIT_MAX);
+        let pending = append_when_room(self.journal.as_ref(), place, bytes, end, || Ok(()));
+        pending.await?.await
     }
 }
 

@@ -3,10 +3,19 @@
 
 use std::sync::Arc;
 
-use chatcore::{clock::SystemClock, conformance::PARTITIONS, memory, ports::Ports};
+use chatcore::{
+    clock::SystemClock,
+    conformance::PARTITIONS,
+    memory::{self, MemoryJournal},
+    ports::Ports,
+};
 
 fn fresh() -> Ports {
-    memory::ports(PARTITIONS, Arc::new(SystemClock))
+    let clock = Arc::new(SystemClock);
+    Ports {
+        journal: Arc::new(MemoryJournal::bounded(PARTITIONS, clock.clone(), 1_000)),
+        ..memory::ports(PARTITIONS, clock)
+    }
 }
 
 chatcore::conformance_tests!(fresh());

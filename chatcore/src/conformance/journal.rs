@@ -303,3 +303,28 @@ pub async fn trimmed_records_are_not_found(ports: Ports) {
         (Offset(2), Offset(4))
     );
 }
+
+/// A full journal refuses at once with the bytes; `ready` waits until an append is taken again.
+pub async fn ready_waits_until_there_is_room(ports: Ports) {
+    let journal = &ports.journal;
+    let append = || journal.try_append(Log::Commands, P0, Bytes::from_static(&[7; 1024]));
+    let refused = (0..100_000).find_map(|_| append().err());
+    let refused = refused.expect("a journal that is full after 100,000 records of 1 KiB");
+    assert_eq!(refused.bytes.len(), 1024);
+    assert_eq!(refused.error.kind(), ErrorKind::Overloaded);
+    let at_once = timeout(Duration::from_millis(50), journal.ready(Log::Commands, P0)).await;
+    match at_once {
+        // Some was written meanwhile.
+        Ok(ready) => ready.unwrap(),
+        // What holds the room is kept, not under way.
+        Err(_) => {
+            let (_, end) = journal.bounds(Log::Commands, P0).await.unwrap();
+            let ready = journal.ready(Log::Commands, P0);
+            let trimmed = journal.trim(Log::Commands, P0, end);
+            let (ready, trimmed) = tokio::join!(timeout(LONG, ready), trimmed);
+            trimmed.unwrap();
+            ready.expect("room").unwrap();
+        }
+    }
+    append().expect("room").await.unwrap();
+}

@@ -1,13 +1,16 @@
 //! The suites that every implementation of a port must pass: one function a promise.
 //!
-//! Each function gets fresh ports with [`PARTITIONS`] partitions and panics when the promise is
-//! not kept. A backend stamps them all as tests of its own:
+//! Each function gets fresh ports with [`PARTITIONS`] partitions, whose journal is full with at most
+//! 100,000 records of 1 KiB, and panics when the promise is not kept. A backend stamps them all as tests of its own:
 //!
 //! ```
 //! # #[allow(unused)] mod backend {
 //! async fn fresh() -> chatcore::ports::Ports {
-//!     let clock = std::sync::Arc::new(chatcore::clock::SystemClock);
-//!     chatcore::memory::ports(chatcore::conformance::PARTITIONS, clock)
+//!     use chatcore::{clock::SystemClock, conformance::PARTITIONS, memory, ports::Ports};
+//!
+//!     let clock = std::sync::Arc::new(SystemClock);
+//!     let journal = memory::MemoryJournal::bounded(PARTITIONS, clock.clone(), 1_000);
+//!     Ports { journal: std::sync::Arc::new(journal), ..memory::ports(PARTITIONS, clock) }
 //! }
 //!
 //! chatcore::conformance_tests!(fresh().await);
@@ -54,6 +57,7 @@ macro_rules! conformance_tests {
             a_paused_partition_is_silent_and_skips_nothing,
             a_dropped_next_skips_nothing,
             a_read_ends_at_the_end,
+            ready_waits_until_there_is_room,
             trimmed_records_are_not_found,
         );
         $crate::conformance_tests!(@tables $fresh;

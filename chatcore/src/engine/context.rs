@@ -3,13 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{config::EngineConfig, stats::EngineStats};
 use crate::{
+    commands::ROOM_WAIT_MAX,
     error::{Error, ErrorKind, Result},
     ids::{Incarnation, Partition},
-    journal::{Log, Pending},
+    journal::{Log, Pending, append_when_room},
     ports::Ports,
     queue::Policies,
 };
@@ -37,20 +39,21 @@ impl Context {
         &self,
         log: Log,
         partition: Partition,
-        mut bytes: Bytes,
+        bytes: Bytes,
     ) -> Result<Pending> {
-        let mut backoff = Backoff::new(&self.config);
-        loop {
-            self.ports.journal.ready(log, partition).await?;
-            match self.ports.journal.try_append(log, partition, bytes) {
-                Ok(pending) => return Ok(pending),
-                Err(refused) if refused.error.kind() == ErrorKind::Overloaded => {
-                    bytes = refused.bytes;
-                    backoff.wait().await;
-                }
-                Err(refused) => return Err(refused.error),
-            }
-        }
+        let journal = self.ports.journal.as_ref();
+        append_when_room(journal, (log, partition), bytes, None, || Ok(())).await
+    }
+
+    /// Appends a command that a later look would append as well, so that a full journal does not
+    /// hold up the worker for long.
+    ///
+    /// # Errors
+    /// `Overloaded` after 5 s without room; nothing was appended then.
+    pub(super) async fn append_soon(&self, partition: Partition, bytes: Bytes) -> Result<Pending> {
+        let place = (Log::Commands, partition);
+        let end = Some(Instant::now() + ROOM_WAIT_MAX);
+        append_when_room(self.ports.journal.as_ref(), place, bytes, end, || Ok(())).await
     }
 
     /// Does it again until it is done, `stop` is cancelled (none) or nothing can help.

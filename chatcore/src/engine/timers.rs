@@ -10,7 +10,6 @@ use crate::{
     dialog::{CustomerCommand, CustomerTimer},
     error::Result,
     ids::Target,
-    journal::Log,
     queue::{DeskCommand, DeskTimer},
     record::{self, Command},
     store::DueLine,
@@ -54,7 +53,7 @@ pub(super) async fn fire(cx: &Context, lane: &mut Lane) -> Result<()> {
             };
             let record = NewCommand::internal(line.target.clone(), command).record()?;
             let bytes = record::encode(&record)?;
-            appended.push(cx.append(Log::Commands, lane.partition, bytes).await?);
+            appended.push(cx.append_soon(lane.partition, bytes).await?);
             lane.fired.insert(line, instant);
         }
     }

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     ids::{Offset, Partition, Target},
-    journal::{Consumer, Delivery, Log, Record},
+    journal::{Consumer, Delivery, Record},
     record,
 };
 
@@ -366,10 +366,7 @@ impl Worker {
         }
         for (partition, command) in commands {
             let bytes = record::encode(&command)?;
-            self.cx
-                .append(Log::Commands, partition, bytes)
-                .await?
-                .await?;
+            self.cx.append_soon(partition, bytes).await?.await?;
         }
         Ok(())
     }

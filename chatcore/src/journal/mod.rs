@@ -2,6 +2,9 @@
 
 mod compacted;
 mod dead_letters;
+mod room;
+
+pub(crate) use room::append_when_room;
 
 pub use compacted::{Change, SharedTable, SnapshotTable};
 pub use dead_letters::{DeadLetter, DeadLetters};
@@ -141,7 +144,8 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
         bytes: Bytes,
     ) -> std::result::Result<Pending, Refused>;
 
-    /// Waits until there is likely room for another record.
+    /// Waits until there is room for another record: a small one is taken then, unless somebody
+    /// else took the room meanwhile.
     ///
     /// # Errors
     /// `Closed`, `Storage` or `Unavailable` when there will be none.

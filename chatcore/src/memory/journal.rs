@@ -18,7 +18,7 @@ use crate::{
     journal::{Consumer, Delivery, Journal, Log, Pending, Receipt, Record, Refused},
 };
 
-/// Records that a partition of a log keeps at most; past it appends are refused.
+/// Records that a partition of a log keeps at most, unless told otherwise.
 const RECORDS_MAX: usize = 4_000_000;
 /// Records handed out at a time.
 const BATCH_MAX: usize = 512;
@@ -31,6 +31,7 @@ pub struct MemoryJournal {
 
 struct Shared {
     partitions: u32,
+    records_max: usize,
     incarnation: Incarnation,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
@@ -124,10 +125,18 @@ impl MemoryJournal {
     /// An empty journal with this many partitions, at least one.
     #[must_use]
     pub fn new(partitions: u32, clock: Arc<dyn Clock>) -> Self {
+        Self::bounded(partitions, clock, RECORDS_MAX)
+    }
+
+    /// An empty journal whose partitions keep at most this many records each, at least one; past
+    /// it appends are refused until some are trimmed away.
+    #[must_use]
+    pub fn bounded(partitions: u32, clock: Arc<dyn Clock>, records_max: usize) -> Self {
         let incarnation = Incarnation(u64::try_from(clock.now().0).unwrap_or(1).max(1));
         Self {
             shared: Arc::new(Shared {
                 partitions: partitions.max(1),
+                records_max: records_max.max(1),
                 incarnation,
                 clock,
                 state: Mutex::default(),
@@ -174,9 +183,9 @@ impl Journal for MemoryJournal {
         let now = self.shared.clock.now();
         let mut state = lock(&self.shared.state);
         let data = state.logs.entry((log, partition)).or_default();
-        if data.records.len() >= RECORDS_MAX {
+        if data.records.len() >= self.shared.records_max {
             let error = Error::new(ErrorKind::Overloaded, "append to the journal")
-                .with_context("records", RECORDS_MAX);
+                .with_context("records", self.shared.records_max);
             return Err(Refused { bytes, error });
         }
         data.last_at = data.last_at.max(now);
@@ -198,8 +207,20 @@ impl Journal for MemoryJournal {
         Ok(pending)
     }
 
-    async fn ready(&self, _: Log, partition: Partition) -> Result<()> {
-        self.check(partition, "append to the journal")
+    async fn ready(&self, log: Log, partition: Partition) -> Result<()> {
+        self.check(partition, "append to the journal")?;
+        loop {
+            let mut changed = std::pin::pin!(self.shared.changed.notified());
+            changed.as_mut().enable();
+            let is_full = lock(&self.shared.state)
+                .logs
+                .get(&(log, partition))
+                .is_some_and(|data| data.records.len() >= self.shared.records_max);
+            if !is_full {
+                return Ok(());
+            }
+            changed.await;
+        }
     }
 
     async fn subscribe(&self, log: Log, group: &str) -> Result<Box<dyn Consumer>> {
@@ -256,6 +277,8 @@ impl Journal for MemoryJournal {
                 data.start += 1;
             }
         }
+        drop(state);
+        self.shared.changed.notify_waiters();
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     identity::{Identity, Redactor, Who},
     ids::{DeviceId, SessionId, Target, TenantId},
-    journal::{Log, Pending},
+    journal::{Log, Pending, append_when_room},
     record::{Command, CommandId, CommandRecord, ReplyTo, TraceContext, encode},
     routing::{
         access::sight,
@@ -166,26 +166,10 @@ impl Shared {
         bytes: Bytes,
         deadline: Instant,
     ) -> Result<Pending> {
-        let journal = &self.hub.ports.journal;
-        let partition = target.partition(journal.partitions());
-        let mut bytes = bytes;
-        loop {
-            self.live_identity()?;
-            match journal.try_append(Log::Commands, partition, bytes) {
-                Ok(pending) => return Ok(pending),
-                Err(refused) if refused.error.kind() != ErrorKind::Overloaded => {
-                    return Err(refused.error);
-                }
-                Err(refused) => {
-                    bytes = refused.bytes;
-                    let ready = journal.ready(Log::Commands, partition);
-                    match tokio::time::timeout_at(deadline, ready).await {
-                        Ok(ready) => ready?,
-                        Err(_) => return Err(refused.error),
-                    }
-                }
-            }
-        }
+        let journal = self.hub.ports.journal.as_ref();
+        let place = (Log::Commands, target.partition(journal.partitions()));
+        let may = || self.live_identity().map(drop);
+        append_when_room(journal, place, bytes, Some(deadline), may).await
     }
 
     pub(super) fn record(
