@@ -39,6 +39,7 @@ fn context(author: Participant, at: i64, next_dialog: u64) -> Context {
         at: Timestamp(at),
         author,
         supervisor: false,
+        assurance: None,
         next_dialog: DialogId(next_dialog),
     }
 }

@@ -95,6 +95,7 @@ fn says(customer: u64, number: u64) -> (Target, CommandRecord) {
         target: target.clone(),
         author: Participant::Customer(id),
         supervisor: false,
+        assurance: None,
         id: CommandId::ChannelNumber { channel, number },
         settled: 0,
         reply_to: None,

@@ -108,6 +108,7 @@ fn segment(first: u64, last: u64) -> Segment {
                 bytes: Bytes::from("hi"),
             },
             reply_to: None,
+            assurance: None,
         }),
     };
     Segment {

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::{
     content::Sealed,
     error::Result,
+    identity::Assurance,
     ids::{Participant, Target, TenantId},
     journal::{Journal, Log, Receipt, append_when_room},
     record::{Command, CommandId, CommandRecord, TraceContext, encode},
@@ -24,6 +25,8 @@ pub struct NewCommand {
     pub target: Target,
     /// By whom.
     pub author: Participant,
+    /// How surely the author is who they say; none for whoever is not a customer.
+    pub assurance: Option<Assurance>,
     /// Its name.
     pub id: CommandId,
     /// What.
@@ -38,6 +41,7 @@ impl NewCommand {
         Self {
             target,
             author: Participant::System,
+            assurance: None,
             id: CommandId::Internal,
             command,
             trace: None,
@@ -53,6 +57,7 @@ impl NewCommand {
             target: self.target,
             author: self.author,
             supervisor: false,
+            assurance: self.assurance,
             id: self.id,
             reply_to: None,
             digest: digest(&body),

@@ -8,6 +8,7 @@ use crate::{
     clock::Timestamp,
     content::Sealed,
     dialog::Rejection,
+    identity::Assurance,
     ids::{DialogId, Participant, StreamId},
     record::{CursorMove, Event, FollowUp},
 };
@@ -21,6 +22,8 @@ pub struct Context {
     pub author: Participant,
     /// Whether the author holds a supervisor's rights.
     pub supervisor: bool,
+    /// How surely the author is who they say; none for whoever is not a customer.
+    pub assurance: Option<Assurance>,
     /// The number of a dialog, should the command open one.
     pub next_dialog: DialogId,
 }

@@ -12,6 +12,7 @@ use crate::{
     content::Sealed,
     dialog::{CustomerCommand, CustomerEvent, DialogEvent, Phase, Rejection},
     error::{Error, ErrorKind, Result},
+    identity::Assurance,
     ids::{
         ChannelId, DeskId, DeviceId, DialogId, Fence, Label, Node, Offset, OwnerEpoch, Participant,
         Partition, Seq, SessionId, StaffId, StreamId, Target, TenantId,
@@ -148,6 +149,10 @@ pub struct CommandRecord {
     /// Whether the author holds a supervisor's rights; checked at admission.
     #[serde(default)]
     pub supervisor: bool,
+    /// How surely the author is who they say, by the session that sent it or the channel that
+    /// brought it; none for whoever is not a customer.
+    #[serde(default)]
+    pub assurance: Option<Assurance>,
     /// Its name.
     pub id: CommandId,
     /// Where the outcome goes.

@@ -55,6 +55,7 @@ fn message(author: Participant, body: &str) -> DialogEvent<Sealed> {
         author,
         body: text(body),
         reply_to: None,
+        assurance: None,
     }
 }
 
@@ -64,6 +65,7 @@ fn opened() -> DialogEvent<Sealed> {
         channel: ChannelId::try_new("web").unwrap(),
         by: Participant::Customer(anna()),
         topic: None,
+        assurance: None,
     }
 }
 

@@ -9,6 +9,8 @@
 
 #[path = "sessions/people.rs"]
 mod people;
+#[path = "sessions/proof.rs"]
+mod proof;
 
 use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 

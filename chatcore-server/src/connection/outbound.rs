@@ -227,6 +227,7 @@ mod tests {
                     author: Participant::Bot,
                     body: Content::Text("x".repeat(30_000)),
                     reply_to: None,
+                    assurance: None,
                 }),
             })
         };

@@ -58,7 +58,12 @@ pub fn demo_people(tokens: &JwtAuthenticator, now: Timestamp) -> Result<Vec<Demo
                 role,
                 name: name.to_owned(),
                 desk: (role != Role::Customer).then(|| DEMO_DESK.to_owned()),
-                assurance: Assurance::Authenticated,
+                // Boris is somebody who came back, and has not signed in.
+                assurance: if id == "boris" {
+                    Assurance::Known
+                } else {
+                    Assurance::Authenticated
+                },
                 exp,
                 nbf: None,
                 iss: None,

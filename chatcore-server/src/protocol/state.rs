@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chatcore::{
     clock::Timestamp,
     dialog::Phase,
+    identity::Assurance,
     ids::{ChannelId, CustomerId, DeskId, DialogId, GrantId, Label, OwnerEpoch, QueueRef, StaffId},
     queue::{DeskConfig, OperatorStatus, Presence, Wait},
     routing::{Board, DialogView},
@@ -93,6 +94,8 @@ pub struct DialogBrief {
     pub tags: BTreeSet<Label>,
     /// The customer's judgement.
     pub rating: Option<u8>,
+    /// How surely the customer is who they say, by what they wrote last.
+    pub assurance: Option<Assurance>,
 }
 
 impl From<DialogView> for DialogBrief {
@@ -109,6 +112,7 @@ impl From<DialogView> for DialogBrief {
             topic: view.topic,
             tags: view.tags,
             rating: view.rating,
+            assurance: view.assurance,
         }
     }
 }

@@ -8,6 +8,7 @@
  * @typedef {'bot' | 'waiting' | 'assigned' | 'on_hold' | 'wrap_up' | 'closed'} Phase
  * @typedef {'available' | 'busy' | 'away'} OperatorStatus
  * @typedef {'online' | 'lost' | 'gone'} Presence
+ * @typedef {'anonymous' | 'known' | 'authenticated' | 'stepped_up'} Assurance
  * @typedef {{ id: string, label: string }} Button
  */
 
@@ -57,10 +58,10 @@
  */
 
 /**
- * @typedef {{ opened: { customer: string, channel: string, by: Participant, topic: string | null } }
+ * @typedef {{ opened: { customer: string, channel: string, by: Participant, topic: string | null, assurance?: Assurance | null } }
  *   | { ruled: { settings: object } }
- *   | { message: { author: Participant, body: Body, reply_to: number | null } }
- *   | { edited: { message: number, body: Body } }
+ *   | { message: { author: Participant, body: Body, reply_to: number | null, assurance?: Assurance | null } }
+ *   | { edited: { message: number, body: Body, assurance?: Assurance | null } }
  *   | { deleted: { message: number, by: Participant } }
  *   | { waiting: { queue: QueueRef, reason: string, by: Participant, since: number, epoch: number } }
  *   | { assigned: { operator: string, queue: QueueRef, epoch: number, desk: string, grant: number, from: string | null } }
@@ -107,7 +108,7 @@
  * @typedef {{
  *   customer: string, channel?: string | null, phase: Phase, owner: string | null, epoch: number,
  *   queue: QueueRef | null, desk: string | null, since?: number | null, topic?: string | null,
- *   tags?: string[], rating?: number | null,
+ *   tags?: string[], rating?: number | null, assurance?: Assurance | null,
  * }} DialogHead
  */
 

@@ -221,8 +221,14 @@ export default {
   'begin.queue': 'Queue',
   'begin.submit': 'Begin',
 
+  'assurance.anonymous': 'not signed in',
+  'assurance.known': 'known, not signed in',
+  'assurance.authenticated': 'signed in',
+  'assurance.stepped_up': 'signed in, proven again',
+
   'details.title': 'Customer and dialog',
   'details.dialog': 'Dialog',
+  'details.assurance': 'Identity',
   'details.channel': 'Channel',
   'details.number': 'Number',
   'details.queue': 'Queue',

@@ -221,8 +221,14 @@ export default {
   'begin.queue': 'Очередь',
   'begin.submit': 'Начать',
 
+  'assurance.anonymous': 'не вошёл',
+  'assurance.known': 'узнан, не вошёл',
+  'assurance.authenticated': 'вошёл',
+  'assurance.stepped_up': 'вошёл, подтверждён ещё раз',
+
   'details.title': 'Клиент и диалог',
   'details.dialog': 'Диалог',
+  'details.assurance': 'Личность',
   'details.channel': 'Канал',
   'details.number': 'Номер',
   'details.queue': 'Очередь',

@@ -1,6 +1,6 @@
 // A dialog as its events tell it. Pure: folds what the client heard and what history brought.
 
-/** @import { Body, Cursor, DialogEvent, DialogHead, Participant, Phase, StreamEvent } from '../client/frames.js' */
+/** @import { Assurance, Body, Cursor, DialogEvent, DialogHead, Participant, Phase, StreamEvent } from '../client/frames.js' */
 
 /**
  * One thing to show: a message, a note, or a line that says what happened.
@@ -11,9 +11,10 @@
  *   author: Participant, body: Body | null, replyTo: number | null,
  *   edited: boolean, deletedBy: Participant | null,
  *   line: { name: string, [detail: string]: any } | null,
+ *   assurance: Assurance | null,
  *   version: number,
  * }} Entry
- * @typedef {{ body?: Body, deletedBy?: Participant }} Amendment
+ * @typedef {{ body?: Body, deletedBy?: Participant, assurance?: Assurance }} Amendment
  */
 
 /** @param {Participant} who a name for maps, and for comparing */
@@ -63,6 +64,8 @@ export class Dialog {
   outcome = null;
   /** @type {number | null} */
   score = null;
+  /** How surely the customer is who they say, by what they wrote last. @type {Assurance | null} */
+  assurance = null;
   /** When it began, waits since, ended. @type {number | null} */
   openedAt = null;
   /** @type {number | null} */
@@ -109,8 +112,9 @@ export class Dialog {
       this.topic = head.topic ?? null;
       this.tags = head.tags ?? [];
       this.score = head.rating ?? null;
+      this.assurance = head.assurance ?? null;
       // What older events say of these is older than the head.
-      ['topic', 'tags', 'since', 'rated'].forEach((fact) => this.#factsFrom.set(fact, position + 1));
+      ['topic', 'tags', 'since', 'rated', 'assurance'].forEach((fact) => this.#factsFrom.set(fact, position + 1));
     }
     this.version += 1;
   }
@@ -217,6 +221,9 @@ export class Dialog {
         set();
       }
     };
+    if (fields.assurance) {
+      newest('assurance', () => (this.assurance = fields.assurance));
+    }
     if (name === 'opened') {
       this.openedAt = at;
       this.channel = fields.channel;
@@ -243,7 +250,7 @@ export class Dialog {
   #show(event, what) {
     const [name, fields] = nameOf(what);
     if (name === 'edited') {
-      this.#amend(fields.message, { body: fields.body });
+      this.#amend(fields.message, { body: fields.body, ...(fields.assurance && { assurance: fields.assurance }) });
       return;
     }
     if (name === 'deleted') {
@@ -281,6 +288,7 @@ export class Dialog {
     if (amendment) {
       entry.body = amendment.body ?? entry.body;
       entry.edited = entry.edited || amendment.body !== undefined;
+      entry.assurance = amendment.assurance ?? entry.assurance;
       entry.deletedBy = amendment.deletedBy ?? null;
       entry.version += 1;
     }
@@ -300,6 +308,7 @@ function entryOf({ seq, at }, name, fields) {
     edited: false,
     deletedBy: null,
     line: shown ? null : { name, ...fields },
+    assurance: fields.assurance ?? null,
     version: 0,
   };
 }

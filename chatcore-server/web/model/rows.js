@@ -1,7 +1,7 @@
 // What a list of messages shows, row by row: days, groups, messages on their way. Pure.
 
 /** @import { Dialog, Entry } from './dialog.js' */
-/** @import { Participant } from '../client/frames.js' */
+/** @import { Assurance, Participant } from '../client/frames.js' */
 /** @import { Sending } from './outgoing.js' */
 
 import { participantKey, sameParticipant } from './dialog.js';
@@ -15,7 +15,7 @@ const GROUP_MS = 3 * 60_000;
 /**
  * @typedef {{ key: string, version: string, kind: 'day', at: number }
  *   | { key: string, version: string, kind: 'unread' }
- *   | { key: string, version: string, kind: 'entry', entry: Entry, first: boolean, mine: boolean, tick: Tick | null, chosen: string | null, spent: boolean }
+ *   | { key: string, version: string, kind: 'entry', entry: Entry, first: boolean, mine: boolean, tick: Tick | null, chosen: string | null, spent: boolean, proof: Assurance | null }
  *   | { key: string, version: string, kind: 'sending', sending: Sending }} Row
  */
 
@@ -39,6 +39,8 @@ export function rowsOf(dialog, sending, { me, hidden = new Set(), unreadAfter = 
   let day = '';
   /** @type {Entry | null} */
   let before = null;
+  /** @type {Assurance | null} */
+  let proof = null;
   let marked = unreadAfter === null;
   for (const entry of dialog.entries) {
     if (entry.line && hidden.has(entry.line.name)) {
@@ -61,9 +63,12 @@ export function rowsOf(dialog, sending, { me, hidden = new Set(), unreadAfter = 
     // The bot offers nothing any more once a person is asked for.
     const passed = dialog.phase === 'closed' || (entry.author === 'bot' && dialog.phase !== 'bot');
     const spent = choice !== null || passed || (hasReplies(entry) && choices.has(-entry.seq));
+    // Said where it changes: what was written before may be of somebody less surely known.
+    const changed = isStaff(me) && entry.body !== null && entry.assurance !== null && proof !== null && entry.assurance !== proof;
+    proof = (entry.body && entry.assurance) || proof;
     const edit = editing === entry.seq ? 'e' : '';
-    const version = `${entry.version}${first ? 'f' : ''}${tick ?? ''}${choice ?? ''}${spent ? 's' : ''}${edit}`;
-    rows.push({ key: `e${entry.seq}`, version, kind: 'entry', entry, first, mine, tick, chosen: choice, spent });
+    const version = `${entry.version}${first ? 'f' : ''}${tick ?? ''}${choice ?? ''}${spent ? 's' : ''}${changed ? entry.assurance : ''}${edit}`;
+    rows.push({ key: `e${entry.seq}`, version, kind: 'entry', entry, first, mine, tick, chosen: choice, spent, proof: changed ? entry.assurance : null });
     before = entry;
   }
   for (const item of sending) {

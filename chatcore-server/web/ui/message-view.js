@@ -71,6 +71,7 @@ function drawEntry(row, view) {
       h(
         'div',
         { class: 'meta' },
+        row.proof && h('span', { class: 'proof' }, i18n.t(`assurance.${row.proof}`)),
         entry.edited && !entry.deletedBy && h('span', {}, i18n.t('message.edited')),
         h('time', { datetime: new Date(entry.at).toISOString() }, i18n.time(entry.at)),
         row.tick && !entry.deletedBy && entry.kind === 'message' && drawTick(row.tick, i18n),

@@ -77,6 +77,7 @@ export class Details {
     }
     setText(this.#who, dialog.customer);
     const facts = /** @type {[string, string][]} */ ([
+      [t('details.assurance'), dialog.assurance ? t(`assurance.${dialog.assurance}`) : ''],
       [t('details.channel'), dialog.channel],
       [t('details.number'), `#${dialog.id}`],
       [t('details.queue'), store.board.titleOf(dialog.queue)],

@@ -9,7 +9,7 @@ use crate::{
     content::Content,
     dialog::{CustomerCommand, DialogSettings, Open},
     error::{Error, ErrorKind, Result},
-    identity::{BodySealer, Redactor},
+    identity::{Assurance, BodySealer, Redactor},
     ids::{ChannelId, CustomerId, Participant, Target},
     record::{Command, CommandId, TraceContext},
     routing::text::clean,
@@ -113,6 +113,8 @@ impl ChannelIntake {
             .write(NewCommand {
                 target,
                 author,
+                // By the account that the messenger names, no more.
+                assurance: Some(Assurance::Known),
                 id,
                 command,
                 trace,

@@ -128,6 +128,7 @@ impl Writer {
             author: Participant::Customer(customer(self.partition)),
             body: sealed(text),
             reply_to: None,
+            assurance: None,
         });
         let seq = self.head.seq.next();
         let hash = self.head.hash.then(seq, &encode(&event).unwrap());

@@ -221,14 +221,21 @@ impl<B> DialogEvent<B> {
                 author,
                 body,
                 reply_to,
+                assurance,
             } => To::Message {
                 author,
                 body: change(body)?,
                 reply_to,
+                assurance,
             },
-            Self::Edited { message, body } => To::Edited {
+            Self::Edited {
+                message,
+                body,
+                assurance,
+            } => To::Edited {
                 message,
                 body: change(body)?,
+                assurance,
             },
             Self::Note { author, body } => To::Note {
                 author,
@@ -250,11 +257,13 @@ impl<B> DialogEvent<B> {
                 channel,
                 by,
                 topic,
+                assurance,
             } => To::Opened {
                 customer,
                 channel,
                 by,
                 topic,
+                assurance,
             },
             Self::Ruled { settings } => To::Ruled { settings },
             Self::Deleted { message, by } => To::Deleted { message, by },

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::command::DialogSettings;
 use crate::{
     clock::Timestamp,
+    identity::Assurance,
     ids::{
         ChannelId, CustomerId, DeskId, DialogId, GrantId, Label, OwnerEpoch, Participant, QueueRef,
         Seq, StaffId,
@@ -28,6 +29,9 @@ pub enum DialogEvent<B> {
         by: Participant,
         /// What it is about.
         topic: Option<Label>,
+        /// How surely the customer is who they say, if they began it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assurance: Option<Assurance>,
     },
     /// The rules for the dialog, right after `Opened`. Apart from it because only staff may see
     /// them: a customer must not learn their priority.
@@ -43,6 +47,9 @@ pub enum DialogEvent<B> {
         body: B,
         /// The message that it answers.
         reply_to: Option<Seq>,
+        /// How surely the customer is who they say, if it is theirs: by the session that wrote it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assurance: Option<Assurance>,
     },
     /// A message says something else now.
     Edited {
@@ -50,6 +57,10 @@ pub enum DialogEvent<B> {
         message: Seq,
         /// What it says now.
         body: B,
+        /// How surely the customer is who they say, if it is theirs: by the session that changed
+        /// it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assurance: Option<Assurance>,
     },
     /// A message was withdrawn.
     Deleted {

@@ -127,6 +127,7 @@ impl BotEffect {
         let new = NewCommand {
             target: Target::Customer(turn.customer.clone()),
             author: Participant::Bot,
+            assurance: None,
             id: CommandId::Internal,
             command,
             trace: work.decision.trace.clone(),

@@ -227,6 +227,7 @@ impl Aggregate {
             at,
             author: input.record.author.clone(),
             supervisor: input.record.supervisor,
+            assurance: input.record.assurance,
             next_dialog: input.next_dialog,
         };
         let decided = self.machine.decide(command, &cx, input.policies)?;

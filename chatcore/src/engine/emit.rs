@@ -114,6 +114,7 @@ async fn follow(cx: &Context, partition: Partition, job: &Job) -> Result<Vec<Pen
                 target: follow_up.target.clone(),
                 author: Participant::System,
                 supervisor: false,
+                assurance: None,
                 id: CommandId::FollowUp {
                     partition,
                     offset: decision.cause,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock::Timestamp,
     dialog::{DialogEvent, Phase},
+    identity::Assurance,
     ids::{
         ChannelId, CustomerId, DeskId, DialogId, GrantId, Label, OwnerEpoch, Participant, QueueRef,
         StaffId,
@@ -44,6 +45,8 @@ pub struct DialogView {
     pub tags: BTreeSet<Label>,
     /// The customer's judgement.
     pub rating: Option<u8>,
+    /// How surely the customer is who they say, by what they wrote last; none before that.
+    pub assurance: Option<Assurance>,
 }
 
 impl DialogView {
@@ -63,18 +66,22 @@ impl DialogView {
             since: None,
             tags: BTreeSet::new(),
             rating: None,
+            assurance: None,
         }
     }
 
     /// Takes the next event in.
+    #[allow(clippy::too_many_lines, reason = "one arm an event")]
     pub fn apply<B>(&mut self, event: &DialogEvent<B>) {
         match event {
             DialogEvent::Opened {
                 customer,
                 channel,
                 topic,
+                assurance,
                 ..
             } => {
+                self.assurance = *assurance;
                 self.customer = customer.clone();
                 self.channel = Some(channel.clone());
                 self.topic.clone_from(topic);
@@ -114,9 +121,10 @@ impl DialogView {
             DialogEvent::Tagged { tags, .. } => self.tags.clone_from(tags),
             DialogEvent::TopicSet { topic, .. } => self.topic.clone_from(topic),
             DialogEvent::Rated { score, .. } => self.rating = Some(*score),
-            DialogEvent::Message { .. }
-            | DialogEvent::Edited { .. }
-            | DialogEvent::Deleted { .. }
+            DialogEvent::Message { assurance, .. } | DialogEvent::Edited { assurance, .. } => {
+                self.assurance = assurance.or(self.assurance);
+            }
+            DialogEvent::Deleted { .. }
             | DialogEvent::Note { .. }
             | DialogEvent::System { .. }
             | DialogEvent::Emergency { .. } => {}

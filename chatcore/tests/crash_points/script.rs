@@ -101,6 +101,7 @@ impl Writer {
             target,
             author: author.clone(),
             supervisor: false,
+            assurance: None,
             id,
             reply_to: Some(ReplyTo {
                 node: node(),

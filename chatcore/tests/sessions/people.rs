@@ -201,12 +201,21 @@ impl Person {
         device: &str,
         resume: BTreeMap<StreamId, Position>,
     ) -> Self {
-        let target = match &who {
+        Self::of(chat, identity(who), device, resume)
+    }
+
+    pub(crate) fn of(
+        chat: &Chat,
+        identity: Identity,
+        device: &str,
+        resume: BTreeMap<StreamId, Position>,
+    ) -> Self {
+        let target = match &identity.who {
             Who::Customer(id) => Target::Customer(id.clone()),
             Who::Staff { desk, .. } => Target::Desk(desk.clone()),
         };
         let connect = Connect {
-            identity: identity(who),
+            identity,
             device: DeviceId::try_new(device).unwrap(),
             resume: resume.clone(),
             trace: None,

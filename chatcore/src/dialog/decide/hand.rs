@@ -57,6 +57,7 @@ impl Scene<'_> {
                     author: Participant::Bot,
                     body: body.clone(),
                     reply_to: None,
+                    assurance: None,
                 },
             )
         });

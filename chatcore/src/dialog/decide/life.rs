@@ -55,6 +55,7 @@ impl CustomerState {
             author: cx.author.clone(),
             body: body.clone(),
             reply_to: None,
+            assurance: cx.assurance,
         };
         let opened = self.open(cx, open)?;
         Ok(opened.with_event(StreamId::Dialog(cx.next_dialog), Event::Dialog(said)))
@@ -100,6 +101,7 @@ impl CustomerState {
             channel: channel.clone(),
             by: cx.author.clone(),
             topic: topic.cloned(),
+            assurance: cx.assurance,
         };
         let ruled = DialogEvent::Ruled {
             settings: settings.clone(),

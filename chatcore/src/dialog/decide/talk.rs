@@ -41,6 +41,7 @@ impl Scene<'_> {
                 author: self.cx.author.clone(),
                 body: message.body.clone(),
                 reply_to: message.reply_to,
+                assurance: self.cx.assurance,
             },
         ))
     }
@@ -61,6 +62,7 @@ impl Scene<'_> {
         Ok(self.happens(DialogEvent::Edited {
             message,
             body: body.clone(),
+            assurance: self.cx.assurance,
         }))
     }
 

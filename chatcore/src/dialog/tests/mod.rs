@@ -13,6 +13,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     content::{ContentKind, Sealed},
+    identity::Assurance,
     ids::{
         ChannelId, CustomerId, DeskId, DialogId, GrantId, Label, OwnerEpoch, Participant, QueueId,
         QueueRef, Seq, StaffId, StreamId, Target,
@@ -143,6 +144,7 @@ impl World {
             supervisor: author
                 .staff()
                 .is_some_and(|id| self.supervisors.contains(id)),
+            assurance: matches!(author, Participant::Customer(_)).then_some(Assurance::Known),
             next_dialog: self.next_dialog,
         }
     }

@@ -184,6 +184,7 @@ pub(super) fn internal(
         target,
         author,
         supervisor: false,
+        assurance: None,
         id: CommandId::Internal,
         reply_to: None,
         digest: 0,

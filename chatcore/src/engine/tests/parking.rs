@@ -28,6 +28,7 @@ fn command(n: u64, body: Bytes) -> CommandRecord {
         target: Target::Customer(anna()),
         author: Participant::Customer(anna()),
         supervisor: false,
+        assurance: None,
         id: CommandId::Client {
             device: DeviceId::try_new("phone").unwrap(),
             n,

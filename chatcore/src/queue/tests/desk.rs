@@ -75,6 +75,7 @@ impl Desk {
             at: self.at,
             author,
             supervisor,
+            assurance: None,
             next_dialog: DialogId(0),
         };
         let decided = self.state.decide(command, &cx, &self.policies);

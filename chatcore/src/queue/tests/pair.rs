@@ -294,6 +294,7 @@ impl Customer {
             at,
             author,
             supervisor: false,
+            assurance: None,
             next_dialog: self.next_dialog,
         };
         let decided = self.state.decide(command, &cx);

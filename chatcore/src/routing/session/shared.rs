@@ -185,6 +185,10 @@ impl Shared {
             trace: self.trace.clone(),
             author: identity.participant(),
             supervisor: identity.is_supervisor(),
+            assurance: match identity.who {
+                Who::Customer(_) => Some(identity.assurance),
+                Who::Staff { .. } => None,
+            },
             id,
             reply_to: counted.then(|| ReplyTo {
                 node: self.hub.node.clone(),
