@@ -24,6 +24,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+use chatcore::clock::{Clock as _, SystemClock};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::{
@@ -61,7 +62,11 @@ impl Client {
         Self {
             url: url.to_owned(),
             token: token.to_owned(),
-            device: format!("console-{:x}", RandomState::new().hash_one(0)),
+            device: format!(
+                "d-{}-{:x}",
+                SystemClock.now().0,
+                RandomState::new().hash_one(0)
+            ),
             positions: BTreeMap::new(),
             unsettled: BTreeMap::new(),
             last_n: 0,

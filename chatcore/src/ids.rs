@@ -118,9 +118,25 @@ text_id! {
     ChannelId, "a channel id"
 }
 text_id! {
-    /// One device (tab, phone) of an author; the unit in which commands are counted.
+    /// One device (tab, phone) of an author; the unit in which commands are counted. Its text says
+    /// when it was made: see [`made_at`](Self::made_at).
     DeviceId, "a device id"
 }
+
+impl DeviceId {
+    /// When it was made, as its text says: `d-1790000000000-…` for 1,790,000,000,000 ms. None of
+    /// another form: such a device counts as older than all others, and is not taken by a customer
+    /// or desk that had to forget a device.
+    #[must_use]
+    pub fn made_at(&self) -> Option<crate::clock::Timestamp> {
+        let (millis, rest) = self.as_str().strip_prefix("d-")?.split_once('-')?;
+        let is_number = millis.bytes().all(|byte| byte.is_ascii_digit());
+        (is_number && !rest.is_empty())
+            .then(|| millis.parse().ok())?
+            .map(crate::clock::Timestamp)
+    }
+}
+
 text_id! {
     /// A running process, by its configured name.
     NodeId, "a node id"

@@ -202,6 +202,10 @@ pub enum Reply {
     },
     /// Its outcome was acknowledged, or forgotten after the retention: it is done with.
     Settled,
+    /// The device was forgotten, or can't be told from one that was: this sending did nothing. Of a
+    /// command that was sent before nothing is known any more, so it counts as settled; whatever
+    /// was sent for the first time is sent again under a new device id.
+    Forgotten,
 }
 
 /// Links each event to all before it: the first eight bytes of a BLAKE3 chain, as hexadecimal.

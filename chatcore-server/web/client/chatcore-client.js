@@ -20,6 +20,8 @@ import { openFetch, openWebSocket } from './transport.js';
 const OUTBOX_KEY = 'chatcore.outbox';
 const STALL_MS = 15_000;
 const RETRY_MS = 1_000;
+/** A new device id is taken at most this often. */
+const RENEW_MIN_MS = 2_000;
 /** An outbox that nobody touched for so long belongs to a tab that will not come back. */
 const ORPHAN_MS = 30 * 24 * 3_600_000;
 
@@ -86,6 +88,9 @@ export class ChatClient extends Emitter {
   /** Streams that were asked for, beside what the server follows by itself. @type {Set<string>} */
   #asked = new Set();
   #answeredAt = 0;
+  /** How far the server's clock is ahead of ours. */
+  #serverAhead = 0;
+  #renewedAt = -Infinity;
   /** @type {Promise<void> | null} */
   #moving = null;
 
@@ -235,12 +240,13 @@ export class ChatClient extends Emitter {
   /** @param {string} token */
   async #hello(token) {
     await this.#moving;
-    this.#deviceId = await this.#device.id();
+    this.#deviceId = await this.#device.id(this.#serverTime());
     return { token, device: this.#deviceId, locale: this.#locale, resume: this.#ranges.resume() };
   }
 
   /** @param {Welcome} welcome */
   #up(welcome) {
+    this.#serverAhead = welcome.now - this.#clock.now();
     const key = `${OUTBOX_KEY}/${whoKey(welcome.who)}/`;
     if (this.#outboxKey !== key + this.#deviceId) {
       this.#outboxKey = key + this.#deviceId;
@@ -310,7 +316,9 @@ export class ChatClient extends Emitter {
     }
     const old = this.#outboxKey;
     const prefix = old.slice(0, old.length - this.#deviceId.length);
-    this.#moving = this.#device.renew().then((id) => {
+    const wait = Math.max(0, this.#renewedAt + RENEW_MIN_MS - this.#clock.now());
+    this.#moving = this.#pause(wait).then(() => this.#device.renew(this.#serverTime())).then((id) => {
+      this.#renewedAt = this.#clock.now();
       this.#outbox.restart();
       this.#deviceId = id;
       this.#outboxKey = prefix + id;
@@ -382,6 +390,16 @@ export class ChatClient extends Emitter {
     }
   }
 
+  /** The server's time, as far as it is known: device ids are compared by when they were made. */
+  #serverTime() {
+    return Math.round(this.#clock.now() + this.#serverAhead);
+  }
+
+  /** @param {number} wait @returns {Promise<void>} */
+  #pause(wait) {
+    return wait > 0 ? new Promise((done) => this.#clock.setTimeout(() => done(), wait)) : Promise.resolve();
+  }
+
   /** @param {ErrorFrame} error */
   #error(error) {
     const refused = this.#outbox.refused(error);
@@ -419,6 +437,10 @@ export class ChatClient extends Emitter {
     }
     const now = this.#clock.now();
     const frames = this.#outbox.take(welcome.window, (target) => (this.#pausedUntil.get(targetKey(target)) ?? 0) > now);
+    if (frames.length > 0) {
+      // Kept first: what may have been sent must never be taken for new.
+      this.#saved();
+    }
     for (const send of frames) {
       this.#connection.send({ send });
     }

@@ -22,8 +22,8 @@ export class Device {
     this.#claim = claim;
   }
 
-  /** This tab's id; made, claimed and kept at the first call. @returns {Promise<string>} */
-  async id() {
+  /** This tab's id; made, claimed and kept at the first call. @param {number} now @returns {Promise<string>} */
+  async id(now) {
     if (this.#id) {
       return this.#id;
     }
@@ -31,12 +31,12 @@ export class Device {
     if (kept && (await this.adopt(kept))) {
       return kept;
     }
-    return this.renew();
+    return this.renew(now);
   }
 
-  /** Takes a new id, for ever. @returns {Promise<string>} */
-  async renew() {
-    const id = `d-${crypto.randomUUID()}`;
+  /** Takes a new id, for ever; it says when it was made. @param {number} now the server's time @returns {Promise<string>} */
+  async renew(now) {
+    const id = `d-${Math.max(0, Math.round(now))}-${crypto.randomUUID()}`;
     await this.adopt(id);
     return id;
   }

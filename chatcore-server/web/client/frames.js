@@ -54,7 +54,7 @@
  *
  * @typedef {{ accepted: { dialog: number | null, seq: number } }
  *   | { rejected: { code: string, [more: string]: unknown } }} Outcome
- * @typedef {{ outcome: Outcome } | { expected: { n: number } } | 'settled'} Reply
+ * @typedef {{ outcome: Outcome } | { expected: { n: number } } | 'settled' | 'forgotten'} Reply
  */
 
 /**

@@ -9,9 +9,10 @@
 
 /**
  * @typedef {'waiting' | 'sent' | 'durable' | 'done' | 'failed' | 'conflict'} ItemState
- * @typedef {{ id: string, command: Command, at: number, state: ItemState }} Item
+ * `maybe`: it was sent before under this device id, and whether it was done then is not known.
+ * @typedef {{ id: string, command: Command, at: number, state: ItemState, maybe?: boolean }} Item
  * @typedef {{ target: Target, first: number, items: Item[], outstanding: number, rewinding: boolean, expected: number | null, settled: number }} Line
- * @typedef {{ lines: { target: Target, first: number, items: { id: string, command: Command, at: number, done?: boolean }[] }[] }} Saved
+ * @typedef {{ lines: { target: Target, first: number, items: { id: string, command: Command, at: number, done?: boolean, maybe?: boolean }[] }[] }} Saved
  * @typedef {{ target: Target, item: Item, outcome: Outcome | 'settled' }} Settled
  */
 
@@ -33,7 +34,7 @@ export class Outbox {
       const line = this.#line(target);
       line.first = first;
       line.settled = first - 1;
-      line.items = items.map(({ id, command, at, done }) => ({ id, command, at, state: done ? 'done' : 'waiting' }));
+      line.items = items.map(({ id, command, at, done, maybe }) => ({ id, command, at, state: done ? 'done' : 'waiting', ...(maybe ? { maybe } : {}) }));
     }
   }
 
@@ -44,7 +45,10 @@ export class Outbox {
       first,
       items: items
         .filter((item) => item.state !== 'failed')
-        .map(({ id, command, at, state }) => ({ id, command, at, ...(state === 'done' ? { done: true } : {}) })),
+        .map((item) => {
+          const { id, command, at } = item;
+          return { id, command, at, ...(item.state === 'done' ? { done: true } : {}), ...(mayBeDone(item) ? { maybe: true } : {}) };
+        }),
     }));
     return { lines };
   }
@@ -79,13 +83,15 @@ export class Outbox {
   take(window, paused = () => false) {
     const lines = [...this.#lines.values()];
     let room = window - lines.flatMap((line) => line.items).filter((item) => item.state === 'sent').length;
+    // Before a new device id nothing new is sent under the old one; what may have been done is.
+    const leaving = lines.some(hasConflict);
     const frames = [];
     for (const line of lines) {
-      if (line.rewinding || paused(line.target) || hasConflict(line)) {
+      if ((line.rewinding && !hasConflict(line)) || paused(line.target)) {
         continue;
       }
       for (const [index, item] of line.items.entries()) {
-        if (item.state === 'waiting' && room > 0) {
+        if (item.state === 'waiting' && room > 0 && (item.maybe || !leaving)) {
           item.state = 'sent';
           line.outstanding += 1;
           room -= 1;
@@ -112,12 +118,18 @@ export class Outbox {
     line.outstanding = Math.max(0, line.outstanding - 1);
     const item = line.items[n - line.first];
     let settled = null;
-    if (reply !== 'settled' && 'expected' in reply) {
+    if (typeof reply !== 'string' && 'expected' in reply) {
       line.rewinding = true;
       line.expected = reply.expected.n;
+      if (item && unanswered(item) && item.state !== 'conflict' && hasConflict(line)) {
+        item.state = 'waiting';
+        item.maybe = false;
+      }
     } else if (item && unanswered(item)) {
-      const outcome = reply === 'settled' ? reply : reply.outcome;
-      if (isConflict(outcome)) {
+      // Forgotten: what was sent before may have been done, and nobody knows any more. What was not
+      // is free, under a new device id.
+      const outcome = reply === 'forgotten' ? (item.maybe ? 'settled' : null) : reply === 'settled' ? reply : reply.outcome;
+      if (!outcome || isConflict(outcome)) {
         item.state = 'conflict';
         line.rewinding = true;
       } else {
@@ -148,6 +160,9 @@ export class Outbox {
     const known = item && unanswered(item) && item.state !== 'waiting';
     if (known) {
       item.state = again ? 'waiting' : 'failed';
+      if (code === 'unavailable') {
+        item.maybe = true;
+      }
     }
     this.#advance(line);
     return known ? { target, item, again } : null;
@@ -156,21 +171,32 @@ export class Outbox {
   /** The connection ended: what has no outcome is sent again, in order, on the next one. */
   disconnected() {
     for (const line of this.#lines.values()) {
+      for (const item of line.items) {
+        if (mayBeDone(item)) {
+          item.maybe = true;
+        }
+      }
       line.outstanding = 0;
       this.#advance(line);
       this.#rewind(line);
     }
   }
 
-  /** Whether the server knows one of our numbers for something else: a new device id is needed. */
+  /**
+   * Whether a new device id is needed and may be taken: the server knows one of our numbers for
+   * something else, or knows this device no more. All that may have been done under the old id has
+   * been answered by then.
+   */
   conflicted() {
-    return [...this.#lines.values()].some((line) => line.outstanding === 0 && hasConflict(line));
+    const lines = [...this.#lines.values()];
+    const open = (/** @type {Line} */ line) => line.outstanding > 0 || line.items.some(mayBeDone);
+    return lines.some(hasConflict) && !lines.some(open);
   }
 
   /** Under a new device id everything unfinished is counted from 1. */
   restart() {
     for (const line of this.#lines.values()) {
-      line.items = line.items.filter(unanswered).map((item) => ({ ...item, state: 'waiting' }));
+      line.items = line.items.filter(unanswered).map(({ id, command, at }) => ({ id, command, at, state: 'waiting' }));
       line.first = 1;
       line.settled = 0;
       line.outstanding = 0;
@@ -206,6 +232,7 @@ export class Outbox {
     for (const item of line.items.slice(0, n - line.first)) {
       if (item.state === 'sent' || item.state === 'durable') {
         item.state = 'waiting';
+        item.maybe = true;
         line.outstanding = Math.max(0, line.outstanding - 1);
       }
     }
@@ -229,9 +256,12 @@ export class Outbox {
     line.items = line.items
       .map((item, index) => (item.state === 'failed' && index < lastDone ? { ...item, state: /** @type {ItemState} */ ('done') } : item))
       .filter((item) => item.state !== 'failed');
-    for (const item of line.items) {
+    for (const [index, item] of line.items.entries()) {
       if (item.state === 'sent' || item.state === 'durable') {
         item.state = 'waiting';
+      }
+      if (line.expected !== null && line.first + index >= line.expected && unanswered(item)) {
+        item.maybe = false;
       }
     }
     // Lower than all that we have: the server never took ours, so they are free to be counted anew.
@@ -247,6 +277,11 @@ export class Outbox {
 /** @param {Item} item */
 function unanswered(item) {
   return item.state !== 'done' && item.state !== 'failed';
+}
+
+/** Whether it was sent under this device id and may have been done. @param {Item} item */
+function mayBeDone(item) {
+  return item.state === 'sent' || item.state === 'durable' || (item.state === 'waiting' && item.maybe === true);
 }
 
 /** @param {Line} line */

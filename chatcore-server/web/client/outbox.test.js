@@ -124,6 +124,64 @@ test('a conflict needs a new device once all answers are in, and what was accept
   assert.deepEqual(sent(outbox), ['1a', '2b']);
 });
 
+test('a forgotten device sends again under a new id only what it never sent before', () => {
+  const outbox = filled('old');
+  sent(outbox);
+  outbox.disconnected();
+  outbox.add(anna, say('new'), 'new', 0);
+  assert.deepEqual(sent(outbox), ['1old', '2new']);
+  assert.equal(reply(outbox, 1, 'forgotten').outcome, 'settled');
+  assert.equal(outbox.conflicted(), false, 'an answer is on its way');
+  assert.equal(reply(outbox, 2, 'forgotten'), null);
+  assert.equal(outbox.conflicted(), true);
+  outbox.restart();
+  assert.deepEqual(sent(outbox), ['1new']);
+});
+
+test('what may have been done is known after a reload, and told as settled when no answer can come', () => {
+  const before = filled('a', 'b', 'c');
+  sent(before, 2);
+  const outbox = new Outbox(JSON.parse(JSON.stringify(before.save())));
+  assert.deepEqual(sent(outbox, 1), ['1a']);
+  assert.equal(reply(outbox, 1, 'forgotten').outcome, 'settled');
+  assert.deepEqual(sent(outbox, 1), ['2b']);
+  assert.equal(reply(outbox, 2, 'forgotten').outcome, 'settled');
+  assert.deepEqual(sent(outbox, 1), ['3c']);
+  assert.equal(reply(outbox, 3, 'forgotten'), null);
+  assert.equal(outbox.conflicted(), true);
+  outbox.restart();
+  assert.deepEqual(sent(outbox), ['1c']);
+});
+
+test('a number that was told as too high was not taken', () => {
+  const outbox = filled('a', 'b');
+  sent(outbox);
+  outbox.disconnected();
+  sent(outbox);
+  reply(outbox, 1, accepted(1));
+  reply(outbox, 2, { expected: { n: 2 } });
+  assert.deepEqual(sent(outbox), ['2b']);
+  assert.equal(reply(outbox, 2, 'forgotten'), null, 'so it is free');
+  outbox.restart();
+  assert.deepEqual(sent(outbox), ['1b']);
+});
+
+test('before a new device id, what may have been done elsewhere is asked for under the old one', () => {
+  const outbox = filled('a');
+  outbox.add(desk, { desk: { take: { dialog: 1 } } }, 'take', 0);
+  outbox.add(desk, { desk: { take: { dialog: 2 } } }, 'later', 0);
+  outbox.take(2);
+  outbox.disconnected();
+  outbox.take(1);
+  assert.equal(outbox.refused({ code: 'overloaded', text: '', target: anna, n: 1 }).again, true);
+  outbox.take(1);
+  reply(outbox, 1, conflict);
+  assert.equal(outbox.conflicted(), false, 'the take may have been done');
+  assert.deepEqual(outbox.take(64).map(({ n }) => n), [1], 'nothing new under the old id');
+  outbox.reply({ target: desk, n: 1, reply: { expected: { n: 1 } } });
+  assert.equal(outbox.conflicted(), true, 'it was not');
+});
+
 test('settled is an end', () => {
   const outbox = filled('a');
   sent(outbox);
@@ -145,11 +203,40 @@ test('any mix of losses and refusals delivers each command once and in order', (
   }
 });
 
+test('any mix with a server that forgets does nothing twice, and loses only what may have been done', () => {
+  for (let seed = 1; seed <= 300; seed += 1) {
+    const server = new Server(seed, 10);
+    const texts = Array.from({ length: 8 }, (_, index) => String.fromCharCode(97 + index));
+    let outbox = filled(...texts);
+    for (let round = 0; round < 400 && outbox.pending().length > 0; round += 1) {
+      outbox = server.round(outbox);
+      if (outbox.conflicted()) {
+        outbox.restart();
+        server.device();
+      }
+    }
+    assert.deepEqual(outbox.pending(), [], `seed ${seed}`);
+    assert.equal(new Set(server.done).size, server.done.length, `seed ${seed}: done twice`);
+    const lost = texts.filter((text) => !server.done.includes(text));
+    assert.deepEqual(lost.filter((text) => !server.doubtful.has(text)), [], `seed ${seed}: lost`);
+  }
+});
+
 /** A server that takes only the next number, and loses answers, refuses and cuts at random. */
 class Server {
-  constructor(seed) {
+  constructor(seed, forgets = 0) {
     this.state = seed * 2654435761;
+    this.forgets = forgets;
     this.taken = [];
+    /** What was done, under any device id. */
+    this.done = [];
+    /** What was sent and had no answer. */
+    this.doubtful = new Set();
+    this.forgotten = false;
+  }
+  device() {
+    this.taken = [];
+    this.forgotten = false;
   }
   chance(percent) {
     this.state = (Math.imul(this.state, 1103515245) + 12345) >>> 0;
@@ -157,6 +244,7 @@ class Server {
   }
   round(outbox) {
     const cut = this.chance(20);
+    this.forgotten ||= this.chance(this.forgets);
     for (const { n, command } of outbox.take(3)) {
       const text = command.customer.message.body.text;
       if (this.chance(10)) {
@@ -166,6 +254,8 @@ class Server {
       const answer = this.decide(n, text);
       if (!cut || this.chance(50)) {
         reply(outbox, n, answer);
+      } else {
+        this.doubtful.add(text);
       }
     }
     if (!cut) {
@@ -178,6 +268,9 @@ class Server {
     return outbox;
   }
   decide(n, text) {
+    if (this.forgotten) {
+      return 'forgotten';
+    }
     if (n > this.taken.length + 1) {
       return { expected: { n: this.taken.length + 1 } };
     }
@@ -186,6 +279,7 @@ class Server {
       return accepted(n);
     }
     this.taken.push({ text });
+    this.done.push(text);
     return accepted(n);
   }
 }

@@ -6,8 +6,10 @@
 //!   settled, as if its arrival had been told;
 //! - a device that was silent for [`RETENTION`] keeps none, only the next number;
 //! - a device that was silent for [`FORGOTTEN_AFTER`], or the one silent the longest when there are
-//!   too many, is forgotten whole. Its next number is told as 1, and its client, which knows that
-//!   it was further, goes on as a new device.
+//!   too many, is forgotten whole. Of all that were ever forgotten one time is kept: the latest at
+//!   which one of them was made, as its id says. An unknown device that was made by then may be one
+//!   of them, so nothing of it is taken: its client hears `forgotten`, knows what it had sent
+//!   before, and goes on as a new device (`docs/adr/0013`).
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -34,6 +36,8 @@ pub const KEYS_MAX: usize = 1_024;
 pub const RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How long a silent device's number is kept.
 pub const FORGOTTEN_AFTER: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// How far the clock that a device was made by may be ahead of the journal's.
+pub const MADE_AHEAD_MAX: Duration = Duration::from_secs(5 * 60);
 /// How often, in the time of commands, what is too old is looked for.
 pub(super) const SWEPT_EVERY: Duration = Duration::from_secs(60 * 60);
 
@@ -44,6 +48,9 @@ pub struct Ledger {
     channels: BTreeMap<ChannelId, Numbered>,
     keys: BTreeMap<(ChannelId, String), Named>,
     swept: Timestamp,
+    /// Every device that was forgotten was made at this time or before.
+    #[serde(default)]
+    forgotten: Option<Timestamp>,
 }
 
 /// What is known of a device.
@@ -98,6 +105,9 @@ impl Ledger {
         match id {
             CommandId::Client { device, n } => {
                 let known = self.devices.get(&(author.clone(), device.clone()));
+                if known.is_none() && !self.is_new(device, at) {
+                    return Some(Reply::Forgotten);
+                }
                 let next = known.map_or(1, |device| device.next);
                 if *n == next {
                     None
@@ -124,6 +134,13 @@ impl Ledger {
         }
     }
 
+    /// Whether an unknown device was never known: it was made after all that were forgotten. One
+    /// from the future could not be told from a forgotten one later, so it is not taken either.
+    fn is_new(&self, device: &DeviceId, at: Timestamp) -> bool {
+        let made = made_at(device);
+        made <= at.plus(MADE_AHEAD_MAX) && self.forgotten.is_none_or(|upto| made > upto)
+    }
+
     /// Keeps the outcome of a command that [`check`](Self::check) let pass.
     pub(super) fn keep(&mut self, command: CommandName<'_>, outcome: &Outcome, devices_max: usize) {
         let CommandName {
@@ -139,8 +156,11 @@ impl Ledger {
         match id {
             CommandId::Client { device, n } => {
                 let key = (author.clone(), device.clone());
-                if !self.devices.contains_key(&key) && self.devices.len() >= devices_max {
-                    forget_one(&mut self.devices, |device| device.last);
+                if !self.devices.contains_key(&key)
+                    && self.devices.len() >= devices_max
+                    && let Some((_, gone)) = forget_one(&mut self.devices, |device| device.last)
+                {
+                    self.forgotten = self.forgotten.max(Some(made_at(&gone)));
                 }
                 let device = self.devices.entry(key).or_insert_with(|| Device {
                     next: 1,
@@ -202,8 +222,14 @@ impl Ledger {
         }
         self.swept = at;
         self.keys.retain(|_, named| at < named.until);
-        self.devices
-            .retain(|_, device| at.since(device.last) < FORGOTTEN_AFTER);
+        let forgotten = &mut self.forgotten;
+        self.devices.retain(|(_, id), device| {
+            let is_kept = at.since(device.last) < FORGOTTEN_AFTER;
+            if !is_kept {
+                *forgotten = (*forgotten).max(Some(made_at(id)));
+            }
+            is_kept
+        });
         for device in self.devices.values_mut() {
             if at.since(device.last) >= RETENTION {
                 device.outcomes.clear();
@@ -226,10 +252,18 @@ pub(super) struct CommandName<'a> {
     pub(super) at: Timestamp,
 }
 
-/// Removes the entry with the lowest time.
-fn forget_one<K: Ord + Clone, V>(map: &mut BTreeMap<K, V>, time: impl Fn(&V) -> Timestamp) {
+/// When a device was made; before all others if its id does not say.
+fn made_at(device: &DeviceId) -> Timestamp {
+    device.made_at().unwrap_or(Timestamp(i64::MIN))
+}
+
+/// Removes the entry with the lowest time, and answers its key.
+fn forget_one<K: Ord + Clone, V>(
+    map: &mut BTreeMap<K, V>,
+    time: impl Fn(&V) -> Timestamp,
+) -> Option<K> {
     let first = map.iter().min_by_key(|(_, value)| time(value));
-    if let Some(key) = first.map(|(key, _)| key.clone()) {
-        map.remove(&key);
-    }
+    let key = first.map(|(key, _)| key.clone())?;
+    map.remove(&key);
+    Some(key)
 }

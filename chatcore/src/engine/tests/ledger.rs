@@ -7,7 +7,9 @@ use proptest::prelude::*;
 use crate::{
     clock::Timestamp,
     dialog::Rejection,
-    engine::ledger::{CommandName, FORGOTTEN_AFTER, Ledger, OUTCOMES_MAX, RETENTION, SWEPT_EVERY},
+    engine::ledger::{
+        CommandName, FORGOTTEN_AFTER, Ledger, MADE_AHEAD_MAX, OUTCOMES_MAX, RETENTION, SWEPT_EVERY,
+    },
     ids::{ChannelId, DeviceId, Participant, Seq, StaffId},
     record::{Accepted, CommandId, Outcome, Reply},
 };
@@ -154,8 +156,56 @@ fn a_silent_device_is_settled_and_later_forgotten() {
     assert_eq!(settled, Some(Reply::Settled));
     let late = after(FORGOTTEN_AFTER) + after(SWEPT_EVERY);
     assert_eq!(send_at(&mut ledger, &client("c", 1), 4, late), None);
-    let forgotten = send_at(&mut ledger, &client("a", 2), 5, late);
-    assert_eq!(forgotten, Some(Reply::Expected { n: 1 }));
+    for (n, digest) in [(1, 1), (2, 5)] {
+        let again = send_at(&mut ledger, &client("a", n), digest, late);
+        assert_eq!(again, Some(Reply::Forgotten), "{n}");
+    }
+}
+
+#[test]
+fn only_who_may_have_been_forgotten_needs_a_new_device() {
+    let mut ledger = Ledger::default();
+    let late = i64::try_from((FORGOTTEN_AFTER + SWEPT_EVERY).as_millis()).unwrap();
+    assert_eq!(send_at(&mut ledger, &client("d-100-x", 1), 1, 50), None);
+    assert_eq!(send_at(&mut ledger, &client("d-200-x", 1), 2, late), None);
+    let ahead = late + i64::try_from(MADE_AHEAD_MAX.as_millis()).unwrap();
+    let table = [
+        ("d-100-x", Some(Reply::Forgotten)),
+        ("d-100-y", Some(Reply::Forgotten)),
+        ("d-99-y", Some(Reply::Forgotten)),
+        ("of-a-form-of-its-own", Some(Reply::Forgotten)),
+        ("d-101-y", None),
+        (&format!("d-{ahead}-y"), None),
+        (&format!("d-{}-y", ahead + 1), Some(Reply::Forgotten)),
+    ];
+    for (device, expected) in table {
+        let mut ledger = ledger.clone();
+        let reply = send_at(&mut ledger, &client(device, 1), 3, late);
+        assert_eq!(reply, expected, "{device}");
+        if expected.is_none() {
+            let mut other = ledger.clone();
+            let higher = send_at(&mut other, &client(device, 3), 4, late);
+            assert_eq!(higher, Some(Reply::Expected { n: 2 }), "{device}");
+        }
+    }
+    let higher = send_at(&mut ledger, &client("d-300-x", 2), 3, late);
+    assert_eq!(higher, Some(Reply::Expected { n: 1 }), "it is new for sure");
+}
+
+#[test]
+fn the_time_of_a_device_is_in_its_id() {
+    for (id, made) in [
+        ("d-1790000000000-6f1c", Some(Timestamp(1_790_000_000_000))),
+        ("d-0-x", Some(Timestamp(0))),
+        ("d-17", None),
+        ("d-17-", None),
+        ("d--17-x", None),
+        ("d-99999999999999999999-x", None),
+        ("d-6f1c-x", None),
+        ("tab", None),
+    ] {
+        assert_eq!(DeviceId::try_new(id).unwrap().made_at(), made, "{id}");
+    }
 }
 
 #[test]
@@ -166,7 +216,7 @@ fn the_device_that_was_silent_the_longest_goes_first() {
         assert_eq!(send_at(&mut ledger, &client(device, 1), 1, at), None);
     }
     let of_a = send_at(&mut ledger, &client("a", 2), 1, 9);
-    assert_eq!(of_a, Some(Reply::Expected { n: 1 }), "the bound here is 3");
+    assert_eq!(of_a, Some(Reply::Forgotten), "the bound here is 3");
     assert_eq!(send_at(&mut ledger, &client("b", 1), 1, 9), told(1));
 }
 
@@ -205,9 +255,50 @@ proptest! {
                     };
                     prop_assert_eq!(told, expected);
                 }
-                Some(Reply::Settled) => prop_assert!(false, "nothing was settled"),
+                Some(Reply::Settled | Reply::Forgotten) => {
+                    prop_assert!(false, "nothing was settled or forgotten");
+                }
             }
         }
+    }
+
+    /// Whatever is forgotten, by silence or for want of room: no command of any device is taken
+    /// twice, however often and late it comes again. And a device that was made after all the
+    /// others is always taken.
+    #[test]
+    fn what_is_forgotten_is_not_done_again(
+        steps in prop::collection::vec((0u64..6, 0u64..12, 1u64..4, prop::bool::weighted(0.1)), 0..120),
+    ) {
+        let mut ledger = Ledger::default();
+        let mut now: i64 = 1_000;
+        let mut devices: Vec<String> = vec!["plain".to_owned()];
+        let mut done = std::collections::BTreeSet::new();
+        for (make, device, n, wait) in steps {
+            now += 1;
+            if wait {
+                now += i64::try_from((FORGOTTEN_AFTER + SWEPT_EVERY).as_millis()).unwrap();
+            }
+            // Made by a clock that goes right, is behind, or is ahead.
+            let ahead = i64::try_from(MADE_AHEAD_MAX.as_millis()).unwrap();
+            let made = match make {
+                0 => Some(now),
+                1 => Some(now - 2 * ahead),
+                2 => Some(now + ahead),
+                3 => Some(now + 1_000 * ahead),
+                _ => None,
+            };
+            if let Some(made) = made {
+                devices.push(format!("d-{}-{}", made.max(0), devices.len()));
+            }
+            let device = usize::try_from(device).unwrap() % devices.len();
+            let id = client(&devices[device], n);
+            if send_at(&mut ledger, &id, n, now).is_none() {
+                prop_assert!(done.insert((device, n)), "{} {n} was done twice", devices[device]);
+            }
+        }
+        let ahead = i64::try_from(MADE_AHEAD_MAX.as_millis()).unwrap();
+        let newest = client(&format!("d-{}-newest", now + ahead + 1), 1);
+        prop_assert_eq!(send_at(&mut ledger, &newest, 1, now + ahead + 1), None);
     }
 
     /// It reads back from its bytes as it was.

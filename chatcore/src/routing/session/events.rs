@@ -146,8 +146,8 @@ impl SessionEvents {
                 }
             }
             Taken::Kept(Kept::Reply { target, n, reply }) => {
-                // Of a number that was too high nothing is known about those below it.
-                let is_taken = !matches!(reply, Reply::Expected { .. });
+                // Of a number that was not taken nothing is known about those below it.
+                let is_taken = !matches!(reply, Reply::Expected { .. } | Reply::Forgotten);
                 if is_taken && self.shared.window.is_news(&target, n) {
                     let target = target.clone();
                     ready.push_back(SessionEvent::Durable { target, n });
