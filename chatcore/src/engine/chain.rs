@@ -8,17 +8,23 @@ use crate::{
     record::{self, Appended, ChainHash, Event, Position, StreamEvent},
 };
 
-/// The event at its place.
+/// The place of an event after `after`.
 ///
 /// The hash covers the number, the time and the event, in MessagePack with named fields and
 /// without the version byte: what is added to a format later is left out of events that do not
 /// have it, so that their hash stays.
-pub(super) fn link(after: Position, at: Timestamp, event: Event<Sealed>) -> StreamEvent<Sealed> {
+pub(crate) fn chained(after: Position, at: Timestamp, event: &Event<Sealed>) -> Position {
     let seq = after.seq.next();
-    let visibility = CustomerState::visibility(&event);
-    let hash = record::encode(&(at, &event)).map_or(ChainHash::default(), |bytes| {
+    let hash = record::encode(&(at, event)).map_or(ChainHash::default(), |bytes| {
         after.hash.then(seq, bytes.get(1..).unwrap_or_default())
     });
+    Position { seq, hash }
+}
+
+/// The event at its place.
+pub(super) fn link(after: Position, at: Timestamp, event: Event<Sealed>) -> StreamEvent<Sealed> {
+    let Position { seq, hash } = chained(after, at, &event);
+    let visibility = CustomerState::visibility(&event);
     StreamEvent {
         seq,
         hash,

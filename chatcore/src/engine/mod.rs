@@ -36,6 +36,8 @@ mod timers;
 mod worker;
 
 pub use aggregate::{Aggregate, Input, LEVEL};
+#[cfg(feature = "simulation")]
+pub(crate) use chain::chained;
 pub use config::EngineConfig;
 pub use emit::reply;
 pub use ledger::Ledger;

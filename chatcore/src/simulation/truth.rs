@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use crate::{
     engine::Published,
     error::Result,
@@ -25,12 +27,32 @@ pub struct Truth {
 /// One partition of `commands` and of `events`.
 #[derive(Debug, Clone, Default)]
 pub struct PartitionTruth {
-    /// By offset; none for what can't be read.
-    pub commands: BTreeMap<Offset, Option<CommandRecord>>,
+    /// By offset.
+    pub commands: BTreeMap<Offset, WrittenCommand>,
     /// The decisions that count, in order: each cause once, none of a former owner.
     pub decisions: Vec<Decision>,
+    /// The decisions that do not.
+    pub void: Vec<Decision>,
     /// Offsets in `events` of records that can't be read. There must be none.
     pub unreadable: Vec<Offset>,
+}
+
+/// A record of `commands`.
+#[derive(Debug, Clone)]
+pub struct WrittenCommand {
+    /// As it was written.
+    pub bytes: Bytes,
+    /// What it says; none when its envelope can't be read.
+    pub record: Option<CommandRecord>,
+}
+
+impl WrittenCommand {
+    /// Reads it.
+    #[must_use]
+    pub fn read(bytes: Bytes) -> Self {
+        let record = record::decode(&bytes).ok();
+        Self { bytes, record }
+    }
 }
 
 impl PartitionTruth {
@@ -41,17 +63,30 @@ impl PartitionTruth {
         let mut truth = Self {
             commands: commands
                 .iter()
-                .map(|record| (record.offset, record::decode(&record.bytes).ok()))
+                .map(|record| (record.offset, WrittenCommand::read(record.bytes.clone())))
                 .collect(),
             ..Self::default()
         };
         for event in events {
             match record::decode::<EventRecord>(&event.bytes) {
-                Ok(record) => truth.decisions.extend(published.take(record).map(|d| *d)),
+                Ok(record) => truth.take(&mut published, record),
                 Err(_) => truth.unreadable.push(event.offset),
             }
         }
         truth
+    }
+
+    /// Takes the next record of `events` in.
+    pub fn take(&mut self, published: &mut Published, record: EventRecord) {
+        let decision = match &record {
+            EventRecord::Owner { .. } => None,
+            EventRecord::Decided { decision, .. } => Some(decision.clone()),
+        };
+        match (published.take(record), decision) {
+            (Some(counts), _) => self.decisions.push(*counts),
+            (None, Some(void)) => self.void.push(*void),
+            (None, None) => {}
+        }
     }
 }
 
@@ -93,6 +128,28 @@ impl Truth {
                     .iter()
                     .map(move |decision| (partition, decision))
             })
+    }
+
+    /// A command by its place.
+    #[must_use]
+    pub fn command(&self, partition: Partition, offset: Offset) -> Option<&WrittenCommand> {
+        let index = usize::try_from(partition.0).ok()?;
+        self.partitions.get(index)?.commands.get(&offset)
+    }
+
+    /// The engine's dead letter of this place.
+    #[must_use]
+    pub fn letter(&self, partition: Partition, offset: Offset) -> Option<&DeadLetter> {
+        self.letters.iter().find(|letter| {
+            letter.origin.as_str() == "engine"
+                && (letter.partition, letter.offset) == (partition, offset)
+        })
+    }
+
+    /// Whether there is one.
+    #[must_use]
+    pub fn has_letter(&self, partition: Partition, offset: Offset) -> bool {
+        self.letter(partition, offset).is_some()
     }
 
     /// The events of every stream, in the order in which they were decided.

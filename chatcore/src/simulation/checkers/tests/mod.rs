@@ -1,0 +1,7 @@
+//! The checkers judged: a correct history is green, and each kind of loss is red.
+
+mod correct;
+mod planted;
+mod planted_decided;
+mod planted_told;
+mod world;
