@@ -175,6 +175,8 @@ struct Told<'a> {
     /// What became of a command, and where it was decided.
     taken: BTreeMap<Name<'a>, (Partition, &'a Decision)>,
     parked: BTreeSet<Name<'a>>,
+    /// Devices that were told to go on under another name.
+    forgotten: BTreeSet<(Key, &'a Target)>,
 }
 
 impl<'a> Told<'a> {
@@ -188,6 +190,7 @@ impl<'a> Told<'a> {
             written: BTreeSet::new(),
             taken: BTreeMap::new(),
             parked: BTreeSet::new(),
+            forgotten: BTreeSet::new(),
         };
         for command in truth
             .partitions
@@ -249,6 +252,15 @@ impl<'a> Told<'a> {
                 }
                 What::Heard {
                     target,
+                    reply: Reply::Forgotten,
+                    ..
+                } => {
+                    if let Some(key) = people.key(entry.on.as_ref()) {
+                        self.forgotten.insert((key, target));
+                    }
+                }
+                What::Heard {
+                    target,
                     n,
                     reply: Reply::Outcome(_) | Reply::Settled,
                 } => {
@@ -275,7 +287,10 @@ impl<'a> Told<'a> {
             }
             let wrong = if !self.written.contains(name) {
                 Some("is not in the journal")
-            } else if !owed.contains(key) || self.parked.contains(name) {
+            } else if !owed.contains(key)
+                || self.parked.contains(name)
+                || self.forgotten.contains(&who)
+            {
                 None
             } else if !self.taken.contains_key(name) {
                 Some("has no outcome")
@@ -316,7 +331,7 @@ impl<'a> Told<'a> {
                 Reply::Outcome(outcome) => self.is_other_outcome(&name, outcome, history),
                 Reply::Settled => (!self.may_be_settled(&name))
                     .then(|| "was settled, though its outcome was never acknowledged".to_owned()),
-                Reply::Expected { .. } => None,
+                Reply::Expected { .. } | Reply::Forgotten => None,
             };
             if let Some(wrong) = wrong {
                 let text = format!("command {n} of {:?} to {target} {wrong}", name.0);
