@@ -378,6 +378,11 @@ impl Aggregate {
         self.at
     }
 
+    /// Time has come this far.
+    pub(super) fn advance(&mut self, at: Timestamp) {
+        self.at = self.at.max(at);
+    }
+
     pub(super) fn level(&self) -> u16 {
         self.level
     }

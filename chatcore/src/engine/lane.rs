@@ -13,6 +13,7 @@ use super::{
     emit::Job,
     presence,
     stats::count,
+    unread::Held,
 };
 use crate::{
     clock::Timestamp,
@@ -61,14 +62,14 @@ pub(super) struct Lane {
 /// A customer or desk in memory.
 #[derive(Debug)]
 struct Resident {
-    aggregate: Aggregate,
+    held: Held,
     used: u64,
     /// Since the last snapshot.
     decisions: u32,
     /// Since the last snapshot.
     decisions_bytes: usize,
     snapshot_bytes: usize,
-    /// As the store has them.
+    /// As the store has them; not known of a state that can't be read, and never changed then.
     due: Vec<DueLine>,
 }
 
@@ -128,26 +129,27 @@ impl Lane {
     }
 
     pub(super) fn aggregate(&self, target: &Target) -> Option<&Aggregate> {
-        self.resident.get(target).map(|r| &r.aggregate)
+        self.resident.get(target).and_then(|r| r.held.readable())
     }
 
     pub(super) fn has(&self, target: &Target) -> bool {
         self.resident.contains_key(target)
     }
 
-    /// Takes a state into memory; answers whether its parked commands can be decided now.
+    /// Takes a state into memory; answers whether its parked commands can be decided now. One that
+    /// a newer version wrote is taken too: its commands are parked.
     pub(super) fn install(&mut self, target: &Target, stored: &StoredState) -> Result<bool> {
-        let aggregate = Aggregate::load(target, stored)?;
-        let can_unpark = aggregate.can_unpark();
-        let due = presence::due_lines(&aggregate)?;
+        let held = Held::load(target, stored)?;
+        let can_unpark = held.readable().is_some_and(Aggregate::can_unpark);
+        let due = held.readable().map(presence::due_lines).transpose()?;
         let resident = Resident {
-            due,
+            due: due.unwrap_or_default(),
             used: self.clock,
             decisions: u32::try_from(stored.decisions.len()).unwrap_or(u32::MAX),
             // Not known without encoding them again; of this order.
             decisions_bytes: stored.decisions.len() * 512,
             snapshot_bytes: stored.snapshot.as_ref().map_or(0, Bytes::len),
-            aggregate,
+            held,
         };
         self.resident.insert(target.clone(), resident);
         Ok(can_unpark)
@@ -187,16 +189,16 @@ impl Lane {
             policies: &cx.policies,
             next_dialog,
         };
-        let aggregate = self.aggregate(&command.target).ok_or_else(|| {
+        let resident = self.resident.get(&command.target).ok_or_else(|| {
             Error::new(ErrorKind::Internal, "decide a command")
                 .with_context("not in memory", &command.target)
         })?;
-        let decision = if is_condemned {
-            aggregate.park(&input, "poison")
-        } else {
-            aggregate.decide(&input)
+        let decision = match &resident.held {
+            Held::Readable(aggregate) if is_condemned => Some(aggregate.park(&input, "poison")),
+            Held::Readable(aggregate) => Some(aggregate.decide(&input)),
+            Held::Unread(unread) => unread.park(&input),
         };
-        if is_letter(&decision) {
+        if decision.as_ref().is_some_and(is_letter) {
             stage.raw.insert(record.offset, record.bytes.clone());
         }
         if let CommandId::FollowUp {
@@ -209,7 +211,10 @@ impl Lane {
             self.received.extend([received]);
             stage.received.extend([received]);
         }
-        self.take_in(decision, stage)
+        match decision {
+            Some(decision) => self.take_in(decision, stage),
+            None => Ok(()),
+        }
     }
 
     /// The dead letter of a record without a readable envelope.
@@ -245,7 +250,7 @@ impl Lane {
             Error::new(ErrorKind::Internal, "apply a decision")
                 .with_context("not in memory", &target)
         })?;
-        resident.aggregate.apply(&decision);
+        resident.held.apply(&decision);
         resident.used = self.clock;
         resident.decisions = resident.decisions.saturating_add(1);
         resident.decisions_bytes += bytes.len();
@@ -270,7 +275,11 @@ impl Lane {
             let Some(resident) = self.resident.get(target) else {
                 continue;
             };
-            let lines = presence::due_lines(&resident.aggregate)?;
+            let Some(aggregate) = resident.held.readable() else {
+                // Its snapshot and its timers stay as the newer version left them.
+                continue;
+            };
+            let lines = presence::due_lines(aggregate)?;
             if let Target::Desk(desk) = target {
                 if lines.iter().any(presence::is_presence) {
                     self.watched.insert(desk.clone());
@@ -281,7 +290,7 @@ impl Lane {
             let is_due_for_snapshot = resident.decisions >= cx.config.snapshot_decisions
                 && resident.decisions_bytes >= resident.snapshot_bytes / SNAPSHOT_PART;
             let snapshot = match is_due_for_snapshot {
-                true => Some(resident.aggregate.encode()?),
+                true => Some(aggregate.encode()?),
                 false => None,
             };
             let Some(resident) = self.resident.get_mut(target) else {

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! [`aggregate`](Aggregate) is the state and the only way it changes, [`ledger`](Ledger) keeps
-//! outcomes, `parking` what can't be decided yet. `lane` is a partition in memory, `batch` a step
+//! outcomes, `parking` what can't be decided yet, `unread` what can't even be read. `lane` is a partition in memory, `batch` a step
 //! over all of them, `emit` what follows from a save, `recovery` how a partition is taken over,
 //! `worker` the loop around them. Nothing outside `aggregate` and `parking` changes a state, and
 //! nothing there does I/O.
@@ -33,6 +33,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod unread;
 mod worker;
 
 pub use aggregate::{Aggregate, Input, LEVEL};

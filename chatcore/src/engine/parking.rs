@@ -25,7 +25,7 @@ pub const PARKED_MAX: usize = 1_000;
 pub struct Parked {
     /// Its offset.
     pub offset: Offset,
-    /// Why: `newer_format`, `newer_level`, `poison`, or `behind` another.
+    /// Why: `newer_format`, `newer_level`, `newer_state`, `poison`, or `behind` another.
     pub reason: Label,
     /// The command.
     pub command: Box<CommandRecord>,
@@ -58,7 +58,17 @@ impl Aggregate {
     /// Keeps the command in the state instead of deciding it.
     #[must_use]
     pub fn park(&self, input: &Input<'_>, reason: &'static str) -> Decision {
-        let is_full = self.parked.len() >= PARKED_MAX;
+        self.park_among(input, reason, self.parked.len())
+    }
+
+    /// Parks it beside so many others.
+    pub(super) fn park_among(
+        &self,
+        input: &Input<'_>,
+        reason: &'static str,
+        others: usize,
+    ) -> Decision {
+        let is_full = others >= PARKED_MAX;
         match input.record.id {
             CommandId::ChannelNumber { .. } | CommandId::ChannelKey { .. } if is_full => {
                 return self.dead_letter(input, "parked_full");
@@ -154,14 +164,8 @@ impl Aggregate {
 
     /// Keeps a command, once.
     pub(super) fn keep_parked(&mut self, offset: Offset, reason: Label, command: &CommandRecord) {
-        let is_kept = self.parked.iter().any(|parked| {
-            let known = &parked.command;
-            known.author == command.author
-                && known.id == command.id
-                && known.digest == command.digest
-                && (known.id != CommandId::Internal || known.body == command.body)
-        });
-        if !is_kept {
+        let is_kept = |parked: &Parked| is_same(&parked.command, command);
+        if !self.parked.iter().any(is_kept) {
             self.parked.push_back(Parked {
                 offset,
                 reason,
@@ -169,4 +173,12 @@ impl Aggregate {
             });
         }
     }
+}
+
+/// Whether one of two parked commands is the other, come again.
+pub(super) fn is_same(known: &CommandRecord, command: &CommandRecord) -> bool {
+    known.author == command.author
+        && known.id == command.id
+        && known.digest == command.digest
+        && (known.id != CommandId::Internal || known.body == command.body)
 }

@@ -267,6 +267,10 @@ async fn begin(
                 batch.snapshots.push((target, bytes));
             }
             Ok(_) => {}
+            // Without it and without its decisions the target would be lost.
+            Err(error) if error.kind() == ErrorKind::NewerFormat && found.from > Offset(0) => {
+                return Err(error.with_context("snapshot", key));
+            }
             // Its decisions are in `events` and give the same state.
             Err(error) => tracing::error!(%error, key, "a snapshot can't be read"),
         }

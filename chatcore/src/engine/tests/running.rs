@@ -9,9 +9,10 @@ use std::{
 
 use super::bench::{Bench, anna, internal, node};
 use crate::{
+    content::Sealed,
     dialog::{CustomerCommand, DialogSettings, Open},
-    engine::{EngineConfig, replay},
-    ids::{ChannelId, CustomerId, Label, Participant, Partition, QueueId, StaffId, Target},
+    engine::{Aggregate, EngineConfig, replay},
+    ids::{ChannelId, CustomerId, Fence, Label, Participant, Partition, QueueId, StaffId, Target},
     memory::MemoryLeases,
     queue::{DeskCommand, DeskConfig, NodeName, OperatorConfig, Presence, QueueConfig},
     record::{self, Command, CommandRecord, FORMAT_VERSION, ParkedCommand, Verdict},
@@ -380,4 +381,77 @@ async fn a_newer_command_parks_its_customer_alone() {
         [],
         "it is no dead letter"
     );
+}
+
+/// Writes a customer's snapshot as a newer version would: what it was before is in `stored`.
+async fn written_by_a_newer_version(bench: &Bench, target: &Target) -> bytes::Bytes {
+    let partitions = &bench.ports.partitions;
+    let partition = target.partition(bench.ports.journal.partitions());
+    let ours = bench.state(target).await.encode().unwrap();
+    let mut newer = ours.to_vec();
+    newer[0] = FORMAT_VERSION + 1;
+    let mark = partitions.take(partition, Fence(0)).await.unwrap();
+    let batch = PartitionBatch {
+        partition,
+        fence: mark.fence,
+        incarnation: mark.incarnation,
+        expected: mark.applied,
+        applied: mark.applied,
+        decisions: Vec::new(),
+        snapshots: vec![(target.clone(), newer.into())],
+        due: Vec::new(),
+        dialogs: mark.dialogs,
+        received: BTreeMap::new(),
+        events: mark.events,
+        trial: None,
+        forget: Vec::new(),
+    };
+    let saved = partitions.save(vec![batch]).await.unwrap();
+    assert!(saved.iter().all(Result::is_ok));
+    ours
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_of_a_newer_version_parks_its_target_and_nobody_else() {
+    let bench = Bench::new(1);
+    let annas = Target::Customer(anna());
+    let boris = CustomerId::try_new("boris").unwrap();
+    bench.append(&open(&anna())).await;
+    let running = bench.start(EngineConfig::default());
+    bench.applied().await;
+    running.stop().await.unwrap();
+    let ours = written_by_a_newer_version(&bench, &annas).await;
+
+    // Two lives of a worker that can't read it; what they are sent comes again and again.
+    let mut sent = Vec::new();
+    for topic in ["first", "second"] {
+        let running = bench.start(EngineConfig::default());
+        let settings = record::encode(&Command::Customer(CustomerCommand::<Sealed>::Open(Open {
+            channel: ChannelId::try_new("web").unwrap(),
+            topic: Some(Label::try_new(topic).unwrap()),
+            settings: DialogSettings::default(),
+        })));
+        let command = CommandRecord {
+            body: settings.unwrap(),
+            ..open(&anna())
+        };
+        for again in [&command, &command] {
+            bench.append(again).await;
+        }
+        bench.append(&open(&boris)).await;
+        bench.applied().await;
+        assert_eq!(running.stats.parked.load(Ordering::Relaxed), 1);
+        assert!(running.stats.accepted.load(Ordering::Relaxed) >= 1, "boris");
+        sent.push(command.body);
+        running.stop().await.unwrap();
+    }
+
+    let stored = bench.ports.streams.load(std::slice::from_ref(&annas)).await;
+    let mut stored = stored.unwrap().remove(0);
+    let snapshot = stored.snapshot.replace(ours).unwrap();
+    assert_eq!(snapshot[0], FORMAT_VERSION + 1, "it is as it was left");
+    let aggregate = Aggregate::load(&annas, &stored).unwrap();
+    let parked: Vec<_> = aggregate.parked().map(|p| p.command.body.clone()).collect();
+    assert_eq!(parked, sent, "in order, each once");
+    assert!(aggregate.can_unpark());
 }
