@@ -2,7 +2,9 @@
 //!
 //! They exist only with the feature `sabotage`: without it [`on`] is the constant `false` and the
 //! compiler removes what hangs on it. They are set at run time, so that nothing is built again for
-//! each. They are global to the process: tests that set one run one at a time (see [`Held`]).
+//! each. They are global to the process: tests that set one run one at a time (see [`Held`]). The
+//! variable `CHATCORE_SABOTAGE` sets those that it names, parted by commas, for a whole process:
+//! so any test tells whether it would notice.
 
 /// What can be broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,11 +23,41 @@ pub enum Switch {
     DurableBeforeFsync,
     /// Renewing a lease that is not there creates it.
     RenewalCreatesLease,
+    /// The nodes that follow a stream are asked for once and remembered, instead of being told by
+    /// each save.
+    CachedRoutes,
+    /// Only the last few commands of a device are known as done; what comes again later is done
+    /// again.
+    WindowedDedupe,
+    /// After the store lost writes, what was published is decided again instead of being read.
+    DecidedAgain,
+    /// A head lower than what a session has means at once that histories differ.
+    LowerHeadResets,
+    /// An operator's slot is free when they begin to write a dialog up, not when it has ended.
+    SlotFreedEarly,
+    /// Of the follow-ups that were taken only a window is known, instead of the last per source.
+    FollowUpsWindowed,
+    /// A save is taken whoever sends it and whatever it follows: no fence, no compare-and-set.
+    StaleOwnerSaves,
+    /// A command is decided though one before it is parked.
+    ParkedSkipped,
+    /// Who may see a stream is judged when it is joined, not when it is let out.
+    AudienceAtJoin,
+    /// An effect's position is committed when its work was read, not when it is done.
+    EffectCommittedFirst,
+    /// A timer acts whenever it is fired, of whatever setting and however early.
+    TimerUnchecked,
+    /// A grant that nobody answered counts as refused, instead of being sent again.
+    GrantTimedOut,
+    /// Snapshots are written before what is in them is published, and believed all the same.
+    SnapshotAhead,
+    /// A frame that does not follow what a session has is let out all the same.
+    GapIgnored,
 }
 
 impl Switch {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 21] = [
         Self::NoOutbox,
         Self::CommitBeforeDeliver,
         Self::OutcomesForgotten,
@@ -33,6 +65,20 @@ impl Switch {
         Self::NoteCountedAsHole,
         Self::DurableBeforeFsync,
         Self::RenewalCreatesLease,
+        Self::CachedRoutes,
+        Self::WindowedDedupe,
+        Self::DecidedAgain,
+        Self::LowerHeadResets,
+        Self::SlotFreedEarly,
+        Self::FollowUpsWindowed,
+        Self::StaleOwnerSaves,
+        Self::ParkedSkipped,
+        Self::AudienceAtJoin,
+        Self::EffectCommittedFirst,
+        Self::TimerUnchecked,
+        Self::GrantTimedOut,
+        Self::SnapshotAhead,
+        Self::GapIgnored,
     ];
 
     /// Its name, as given on a command line or in a variable.
@@ -46,6 +92,20 @@ impl Switch {
             Self::NoteCountedAsHole => "note_counted_as_hole",
             Self::DurableBeforeFsync => "durable_before_fsync",
             Self::RenewalCreatesLease => "renewal_creates_lease",
+            Self::CachedRoutes => "cached_routes",
+            Self::WindowedDedupe => "windowed_dedupe",
+            Self::DecidedAgain => "decided_again",
+            Self::LowerHeadResets => "lower_head_resets",
+            Self::SlotFreedEarly => "slot_freed_early",
+            Self::FollowUpsWindowed => "follow_ups_windowed",
+            Self::StaleOwnerSaves => "stale_owner_saves",
+            Self::ParkedSkipped => "parked_skipped",
+            Self::AudienceAtJoin => "audience_at_join",
+            Self::EffectCommittedFirst => "effect_committed_first",
+            Self::TimerUnchecked => "timer_unchecked",
+            Self::GrantTimedOut => "grant_timed_out",
+            Self::SnapshotAhead => "snapshot_ahead",
+            Self::GapIgnored => "gap_ignored",
         }
     }
 
@@ -70,7 +130,7 @@ pub use switched::{Held, hold, none, on, set};
 #[cfg(feature = "sabotage")]
 mod switched {
     use std::sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU32, Ordering},
     };
 
@@ -86,7 +146,17 @@ mod switched {
     /// Whether this is broken now.
     #[must_use]
     pub fn on(switch: Switch) -> bool {
-        ON.load(Ordering::Relaxed) & bit(switch) != 0
+        (ON.load(Ordering::Relaxed) | named()) & bit(switch) != 0
+    }
+
+    /// Those that the process was started with.
+    fn named() -> u32 {
+        static NAMED: OnceLock<u32> = OnceLock::new();
+        *NAMED.get_or_init(|| {
+            let names = std::env::var("CHATCORE_SABOTAGE").unwrap_or_default();
+            let switches = names.split(',').filter_map(Switch::by_name);
+            switches.fold(0, |all, switch| all | bit(switch))
+        })
     }
 
     /// Breaks this, or mends it. For a process of its own; tests use [`hold`].

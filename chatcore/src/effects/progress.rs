@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Work;
-use crate::ids::{Offset, Partition, StreamId};
+use crate::{
+    ids::{Offset, Partition, StreamId},
+    sabotage::{Switch, on},
+};
 
 /// A piece of work at its place in `events`.
 #[derive(Debug, Clone)]
@@ -100,10 +103,9 @@ impl Progress {
     pub(super) fn take_commits(&mut self) -> Vec<(Partition, Offset)> {
         let mut commits = Vec::new();
         for (partition, progress) in &mut self.partitions {
-            let done = progress
-                .open
-                .first()
-                .map_or(progress.read, |(offset, _)| *offset);
+            let open = progress.open.first();
+            let open = open.filter(|_| !on(Switch::EffectCommittedFirst));
+            let done = open.map_or(progress.read, |(offset, _)| *offset);
             if done > progress.committed {
                 progress.committed = done;
                 commits.push((*partition, done));

@@ -163,7 +163,9 @@ impl Aggregate {
         }
         match record::decode::<Command<Sealed>>(&record.body) {
             Ok(Command::Parked(what)) => self.decide_parked(input, what),
-            _ if !self.parked.is_empty() => self.park(input, "behind"),
+            _ if !self.parked.is_empty() && !sabotage::on(Switch::ParkedSkipped) => {
+                self.park(input, "behind")
+            }
             _ if self.level > LEVEL => self.park(input, "newer_level"),
             Ok(command) => self.decide_command(input, &command),
             Err(error) if error.kind() == ErrorKind::NewerFormat => {

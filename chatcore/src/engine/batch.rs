@@ -9,7 +9,7 @@ use super::{
     owned::{Owned, Slot},
     poison,
     stats::count,
-    worker::Worker,
+    worker::{Routes, Worker},
 };
 use crate::{
     commands::NewCommand,
@@ -17,6 +17,7 @@ use crate::{
     ids::{Offset, Partition, Target},
     journal::{DeadLetter, Log, Record},
     record::{self, Command, ParkedCommand},
+    sabotage::{Switch, on},
     store::{PartitionBatch, Trial},
 };
 
@@ -216,7 +217,7 @@ impl Worker {
         for ((partition, mut job, commands), result) in jobs.into_iter().zip(results) {
             match result {
                 Ok(saved) => {
-                    job.routes = Some(saved.routes);
+                    job.routes = Some(self.routes(saved.routes));
                     count(&self.cx.stats.commands, commands);
                     self.saved(partition, job, commands).await?;
                 }
@@ -254,9 +255,19 @@ impl Worker {
         Ok(())
     }
 
+    /// Those of the save, unless the switch for it is on.
+    fn routes(&mut self, saved: Routes) -> Routes {
+        if !on(Switch::CachedRoutes) {
+            return saved;
+        }
+        for (stream, nodes) in saved {
+            self.remembered.entry(stream).or_insert(nodes);
+        }
+        self.remembered.clone()
+    }
+
     /// Does nothing, unless the switch for it is on.
     async fn commit_too_early(&mut self, partition: Partition, upto: Offset) {
-        use crate::sabotage::{Switch, on};
         if on(Switch::CommitBeforeDeliver) {
             // Broken on purpose; how it ends does not matter.
             let _ = self.consumer.commit(partition, upto).await;

@@ -17,6 +17,7 @@ use crate::{
     journal::{DeadLetter, Log, Pending},
     record::{self, CommandId, CommandRecord, Decision, Outcome, Reply, Verdict},
     routing::NodeFrame,
+    sabotage::{Switch, on},
     store::StoredDecision,
 };
 
@@ -45,6 +46,9 @@ pub(super) async fn emit(
     fence: Fence,
     job: &Job,
 ) -> Result<Option<Offset>> {
+    if on(Switch::SnapshotAhead) {
+        keep_snapshots(cx, partition, job).await?;
+    }
     let (told, events) = tokio::join!(
         deliver(cx, job),
         publish_and_follow(cx, partition, fence, job)
@@ -52,13 +56,16 @@ pub(super) async fn emit(
     let events = events?;
     count(&cx.stats.frames, told);
     bury(cx, partition, job).await?;
-    if !job.snapshots.is_empty() {
-        cx.ports
-            .snapshots
-            .put(partition, job.snapshots.clone())
-            .await?;
-    }
+    keep_snapshots(cx, partition, job).await?;
     Ok(events)
+}
+
+async fn keep_snapshots(cx: &Context, partition: Partition, job: &Job) -> Result<()> {
+    if job.snapshots.is_empty() {
+        return Ok(());
+    }
+    let snapshots = job.snapshots.clone();
+    cx.ports.snapshots.put(partition, snapshots).await
 }
 
 /// [`EventRecord`] without a copy of the decision; the same bytes.

@@ -21,6 +21,7 @@ use crate::{
     ids::{DeskId, DialogId, Fence, Incarnation, Label, Offset, Partition, Target},
     journal::{DeadLetter, Record},
     record::{self, CommandId, CommandRecord, Decision, Outcome, Verdict},
+    sabotage::{Switch, on},
     store::{DueLine, Mark, PartitionBatch, StoredDecision, StoredState, Trial},
 };
 
@@ -173,8 +174,12 @@ impl Lane {
             index,
         } = &command.id
         {
-            let last = self.received.get(partition);
-            if last.is_some_and(|last| *last >= (*offset, *index)) {
+            let place = (*offset, *index);
+            if self
+                .received
+                .get(partition)
+                .is_some_and(|last| is_repeat(*last, place))
+            {
                 count(&cx.stats.follow_ups_repeated, 1);
                 return Ok(());
             }
@@ -375,6 +380,14 @@ impl Lane {
     pub(super) fn peek(&self, limit: usize) -> Vec<Record> {
         self.pending.iter().take(limit).cloned().collect()
     }
+}
+
+/// Whether a follow-up came before: the last one from its source is known, and they come in order.
+fn is_repeat(last: (Offset, u32), place: (Offset, u32)) -> bool {
+    if on(Switch::FollowUpsWindowed) {
+        return last == place;
+    }
+    last >= place
 }
 
 /// Whether a decision goes to the dead letters as well.

@@ -20,6 +20,7 @@ use crate::{
     dialog::Rejection,
     ids::{ChannelId, DeviceId, Participant},
     record::{CommandId, Outcome, Reply},
+    sabotage::{Switch, on},
 };
 
 /// Most outcomes kept for a device.
@@ -113,6 +114,8 @@ impl Ledger {
                     None
                 } else if *n > next || *n == 0 {
                     Some(Reply::Expected { n: next })
+                } else if next - *n > 2 && on(Switch::WindowedDedupe) {
+                    None
                 } else {
                     let kept = known.and_then(|device| device.outcomes.get(n));
                     Some(kept.map_or(Reply::Settled, |kept| kept.repeat(digest)))
@@ -168,7 +171,7 @@ impl Ledger {
                     outcomes: BTreeMap::new(),
                 });
                 device.last = at;
-                device.next = n + 1;
+                device.next = device.next.max(n + 1);
                 device.outcomes.insert(*n, kept);
                 if device.outcomes.len() > OUTCOMES_MAX {
                     device.outcomes.pop_first();

@@ -95,7 +95,8 @@ async fn attempt(cx: &Context, takeover: &Takeover) -> Result<Lane> {
     }
     let died_at = mark.trial.filter(|trial| trial.offset == mark.applied);
     let mut lane = Lane::new(partition, cx.incarnation(), mark);
-    if found.last.is_some_and(|last| last >= lane.applied) {
+    let is_behind = found.last.is_some_and(|last| last >= lane.applied);
+    if is_behind && !sabotage::on(Switch::DecidedAgain) {
         replay(cx, &mut lane, &found).await?;
     }
     if !found.is_whole {
@@ -257,7 +258,8 @@ async fn begin(
         .await?;
     let mut batch = Lane::new(partition, cx.incarnation(), begun.clone()).note(begun.trial);
     for (key, covered, bytes) in cx.ports.snapshots.read(partition).await? {
-        let is_published = found.last.is_some_and(|last| covered <= last);
+        let is_published =
+            found.last.is_some_and(|last| covered <= last) || sabotage::on(Switch::SnapshotAhead);
         match super::Aggregate::decode(&bytes) {
             Ok(aggregate) if is_published && aggregate.target().to_string() == key => {
                 let target = aggregate.target().clone();

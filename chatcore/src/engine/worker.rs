@@ -21,13 +21,16 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    ids::{Offset, Partition, Target},
+    ids::{Node, Offset, Partition, StreamId, Target},
     journal::{Consumer, Delivery, Record},
     record,
 };
 
 /// Deliveries taken before the next step, so that one step serves many partitions.
 const DELIVERIES_MAX: usize = 64;
+
+/// The nodes that follow streams.
+pub(super) type Routes = BTreeMap<StreamId, Vec<Node>>;
 
 /// How a take-over ended.
 type Recovered = (Partition, u64, Result<Option<Lane>>);
@@ -47,6 +50,8 @@ pub(super) struct Worker {
     /// After a failure of a port no step is made before this.
     hold: Option<Instant>,
     backoff: Backoff,
+    /// Nothing, unless the switch for cached routes is on.
+    pub(super) remembered: Routes,
 }
 
 impl Worker {
@@ -58,6 +63,7 @@ impl Worker {
             cx,
             consumer,
             slots: BTreeMap::new(),
+            remembered: Routes::new(),
             tracker,
             recovered,
             recovering,

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     dialog::Rejection,
     ids::{CustomerId, DialogId, GrantId, Label, OwnerEpoch},
+    sabotage::{Switch, on},
 };
 
 impl Draft<'_> {
@@ -115,6 +116,10 @@ impl Draft<'_> {
             grants: grants.clone(),
         });
         for grant in grants {
+            if on(Switch::GrantTimedOut) {
+                // Broken on purpose; it was looked up above.
+                let _ = self.refused(grant, &Rejection::Away);
+            }
             self.send(grant);
         }
     }

@@ -236,8 +236,7 @@ impl Follower {
                 });
             }
             None if head.seq < self.last.seq => {
-                self.mode = Mode::Waiting;
-                steps.push(Step::AwaitHead);
+                self.await_head(&mut steps);
                 return steps;
             }
             None if page.after != self.last => {
@@ -300,10 +299,7 @@ impl Follower {
                 self.known = self.known.max(head.seq);
                 self.follow_now(&mut steps);
             }
-            Mode::Live if head.seq < self.last.seq => {
-                self.mode = Mode::Waiting;
-                steps.push(Step::AwaitHead);
-            }
+            Mode::Live if head.seq < self.last.seq => self.await_head(&mut steps),
             Mode::Live if head.hash != self.last.hash => {
                 self.start_anew(ResetReason::Mismatch, &mut steps);
             }
@@ -371,6 +367,16 @@ impl Follower {
         steps.push(self.follow_step());
     }
 
+    /// The head is lower than what was let out: the store may have lost writes, and get them back.
+    fn await_head(&mut self, steps: &mut Vec<Step>) {
+        if sabotage::on(Switch::LowerHeadResets) {
+            self.start_anew(ResetReason::Mismatch, steps);
+            return;
+        }
+        self.mode = Mode::Waiting;
+        steps.push(Step::AwaitHead);
+    }
+
     fn start_anew(&mut self, reason: ResetReason, steps: &mut Vec<Step>) {
         self.mode = Mode::Following(Some(reason));
         self.follow_again = false;
@@ -400,6 +406,9 @@ impl Follower {
         let Some((_, access)) = &self.access else {
             return true;
         };
+        if self.told && sabotage::on(Switch::AudienceAtJoin) {
+            return true;
+        }
         let owned = owns(who, access);
         let lost = self.owned
             && !owned
@@ -445,7 +454,7 @@ impl Follower {
     /// Lets out what joins, then reads what is missing, or is live.
     fn go_on(&mut self, who: &Who, steps: &mut Vec<Step>) {
         while let Some(first) = self.arrivals.first_entry() {
-            if *first.key() > self.last.seq {
+            if *first.key() > self.last.seq && !sabotage::on(Switch::GapIgnored) {
                 break;
             }
             let frame = first.remove();
@@ -487,7 +496,8 @@ impl Follower {
             self.start_anew(ResetReason::Mismatch, steps);
             return false;
         }
-        if upto.seq <= last.seq || opened.after.seq > last.seq || !opened.is_whole() {
+        let has_gap = opened.after.seq > last.seq && !sabotage::on(Switch::GapIgnored);
+        if upto.seq <= last.seq || has_gap || !opened.is_whole() {
             return true;
         }
         let mut end = upto;

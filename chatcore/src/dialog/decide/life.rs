@@ -11,6 +11,7 @@ use crate::{
     ids::{ChannelId, DialogId, Label, OwnerEpoch, StreamId},
     machine::{Context, Decided},
     record::Event,
+    sabotage::{Switch, on},
 };
 
 impl CustomerState {
@@ -151,7 +152,11 @@ impl Scene<'_> {
     pub(super) fn wrap_up(&self, epoch: OwnerEpoch) -> Verdict {
         self.owned_by_author(Some(epoch))?;
         self.only_in(&[Phase::Assigned, Phase::OnHold])?;
-        Ok(self.happens(DialogEvent::WrapUp))
+        let mut decided = self.happens(DialogEvent::WrapUp);
+        if on(Switch::SlotFreedEarly) {
+            decided.follow_ups.extend(self.freed());
+        }
+        Ok(decided)
     }
 
     /// By the owner; by the customer, for whom a dialog in wrap-up has ended already.
