@@ -92,6 +92,7 @@
  *   | { held: { grant: number, dialog: number, epoch: number } }
  *   | { refused: { grant: number, code: string } }
  *   | { freed: { grant: number, dialog: number } }
+ *   | { silence: { from: number, to: number } }
  *   | { repaired: { grant: number } }} BoardEvent
  * @typedef {{
  *   config: DeskConfig,

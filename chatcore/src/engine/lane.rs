@@ -12,6 +12,7 @@ use super::{
     context::Context,
     emit::Job,
     presence,
+    silence::Silence,
     stats::count,
     unread::Held,
 };
@@ -56,6 +57,8 @@ pub(super) struct Lane {
     pub(super) watched: BTreeSet<DeskId>,
     /// No timer is due before.
     pub(super) next_due: Timestamp,
+    /// The last silence of the journal that this partition was told.
+    pub(super) silence: Option<Silence>,
     /// Timers that were fired, and when.
     pub(super) fired: BTreeMap<DueLine, tokio::time::Instant>,
 }
@@ -121,6 +124,7 @@ impl Lane {
             trial: mark.trial,
             watched: BTreeSet::new(),
             next_due: Timestamp(i64::MIN),
+            silence: None,
             fired: BTreeMap::new(),
         }
     }

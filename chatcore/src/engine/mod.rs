@@ -9,7 +9,7 @@
 //! [`aggregate`](Aggregate) is the state and the only way it changes, [`ledger`](Ledger) keeps
 //! outcomes, `parking` what can't be decided yet, `unread` what can't even be read. `lane` is a partition in memory, `batch` a step
 //! over all of them, `emit` what follows from a save, `recovery` how a partition is taken over,
-//! `worker` the loop around them. Nothing outside `aggregate` and `parking` changes a state, and
+//! `timers`, `silence` and `presence` what happens with time, `worker` the loop around them. Nothing outside `aggregate` and `parking` changes a state, and
 //! nothing there does I/O.
 
 mod aggregate;
@@ -27,6 +27,7 @@ mod poison;
 mod presence;
 mod published;
 mod recovery;
+mod silence;
 mod stats;
 #[cfg(test)]
 mod testing;

@@ -1,8 +1,10 @@
 //! Firing timers: a due-line becomes a command, which says which setting of the timer it fires.
 
+use std::collections::BTreeSet;
+
 use tokio::time::Instant;
 
-use super::{context::Context, lane::Lane, presence::is_presence, stats::count};
+use super::{context::Context, lane::Lane, presence::is_presence, silence::Silence, stats::count};
 use crate::{
     clock::Timestamp,
     commands::NewCommand,
@@ -14,6 +16,9 @@ use crate::{
     record::{self, Command},
     store::DueLine,
 };
+
+/// Most due-lines of a partition that are looked through after a silence.
+const LINES_MAX: usize = 100_000;
 
 /// Fires what is due in a partition. What was fired and is due still, because its command has not
 /// been decided, is fired again only after a while; a second firing is void.
@@ -67,6 +72,45 @@ pub(super) async fn fire(cx: &Context, lane: &mut Lane) -> Result<()> {
         pending.await?;
     }
     Ok(())
+}
+
+/// Tells the desks whose operators' grace runs that the journal was silent, before anything that
+/// is due fires: what they are told comes first in their partition, and sets the timer anew.
+pub(super) async fn tell_silence(
+    cx: &Context,
+    lane: &mut Lane,
+    silence: Option<Silence>,
+) -> Result<()> {
+    let Some(silence) = silence.filter(|silence| Some(*silence) != lane.silence) else {
+        return Ok(());
+    };
+    let lines = cx
+        .ports
+        .partitions
+        .due(lane.partition, Timestamp(i64::MAX), LINES_MAX)
+        .await?;
+    let desks: BTreeSet<Target> = lines
+        .into_iter()
+        .filter(is_grace)
+        .map(|l| l.target)
+        .collect();
+    let mut appended = Vec::new();
+    for desk in desks {
+        let Silence { from, to } = silence;
+        let command = Command::Desk(DeskCommand::Silence { from, to });
+        let bytes = record::encode(&NewCommand::internal(desk, command).record()?)?;
+        appended.push(cx.append_soon(lane.partition, bytes).await?);
+    }
+    for pending in appended {
+        pending.await?;
+    }
+    lane.silence = Some(silence);
+    Ok(())
+}
+
+fn is_grace(line: &DueLine) -> bool {
+    let key = record::decode::<DeskTimer>(&line.key);
+    matches!(line.target, Target::Desk(_)) && matches!(key, Ok(DeskTimer::Grace(_)))
 }
 
 fn command(line: &DueLine) -> Option<Command<Sealed>> {

@@ -16,6 +16,7 @@ use super::{
     owned::{Owned, Recovering, Slot},
     presence::Leases,
     recovery::{Takeover, recover},
+    silence::Watch,
     stats::count,
     timers,
 };
@@ -47,6 +48,7 @@ pub(super) struct Worker {
     turn: u64,
     notify: Arc<Notify>,
     leases: Leases,
+    journal: Watch,
     /// After a failure of a port no step is made before this.
     hold: Option<Instant>,
     backoff: Backoff,
@@ -60,6 +62,7 @@ impl Worker {
         let (recovering, recovered) = mpsc::channel(partitions.max(1));
         Self {
             backoff: Backoff::new(&cx.config),
+            journal: Watch::new(cx.ports.clock.now()),
             cx,
             consumer,
             slots: BTreeMap::new(),
@@ -297,11 +300,13 @@ impl Worker {
 
     async fn on_tick(&mut self) -> Result<()> {
         self.commit().await?;
+        let worked = self.journal.worked();
         if let Err(error) = self.look().await {
             if is_final(&error) {
                 return Err(error);
             }
             self.leases.doubt();
+            self.journal.doubt(worked);
             tracing::warn!(%error, "could not look at the store");
         }
         Ok(())
@@ -310,8 +315,13 @@ impl Worker {
     /// Compares the store with what it should be, fires timers, judges leases.
     async fn look(&mut self) -> Result<()> {
         self.compare().await?;
+        let (silence, has_ended) = self.journal.look(&self.cx).await?;
+        if has_ended {
+            self.leases.doubt();
+        }
         for slot in self.slots.values_mut() {
             if let Slot::Owned(owned) = slot {
+                timers::tell_silence(&self.cx, &mut owned.lane, silence).await?;
                 timers::fire(&self.cx, &mut owned.lane).await?;
             }
         }

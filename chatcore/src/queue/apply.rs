@@ -11,7 +11,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     dialog::Granted,
-    ids::{DialogId, GrantId, StaffId},
+    ids::{DialogId, GrantId, Seq, StaffId},
 };
 
 impl DeskState {
@@ -45,6 +45,7 @@ impl DeskState {
                     lost: (*presence == Presence::Lost).then_some(moment),
                 },
             ),
+            BoardEvent::Silence { from, to } => self.apply_silence(*from, *to, moment.seq),
             BoardEvent::Matching { more } => self.core.matching = more.then_some(moment),
             of_grants => self.apply_to_grants(of_grants, moment),
         }
@@ -104,6 +105,7 @@ impl DeskState {
             | BoardEvent::Waiting { .. }
             | BoardEvent::Left { .. }
             | BoardEvent::Operator { .. }
+            | BoardEvent::Silence { .. }
             | BoardEvent::Matching { .. } => {}
         }
     }
@@ -170,6 +172,24 @@ impl DeskState {
         self.core.operators.insert_mut(operator.clone(), now);
         self.forget_stranger(operator);
         self.index.refresh(&self.core, operator);
+    }
+
+    /// What began before goes on as if the silence had not been; a timer of before is void.
+    fn apply_silence(&mut self, from: Timestamp, to: Timestamp, seq: Seq) {
+        let lost: Vec<StaffId> = self.index.lost().cloned().collect();
+        for operator in lost {
+            if let Some(one) = self.core.operators.get_mut(&operator)
+                && let Some(lost) = one.lost.as_mut()
+                && lost.at.max(from) < to
+            {
+                let silent = to.since(lost.at.max(from));
+                *lost = Moment {
+                    at: lost.at.plus(silent),
+                    seq,
+                };
+            }
+            self.index.refresh(&self.core, &operator);
+        }
     }
 
     fn apply_granted(&mut self, grant: GrantId, record: GrantRecord) {

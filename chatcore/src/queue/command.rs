@@ -115,6 +115,14 @@ pub enum DeskCommand {
     },
     /// The rules of the desk, when they differ from what it has.
     Configure(DeskConfig),
+    /// The whole journal was silent: nobody could come back meanwhile, and the graces that ran go
+    /// on after it with what was left of them.
+    Silence {
+        /// The last time at which it was known to work.
+        from: Timestamp,
+        /// Since when it works again.
+        to: Timestamp,
+    },
     /// A timer of this desk fired.
     Timer {
         /// Which.

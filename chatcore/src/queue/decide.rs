@@ -66,6 +66,7 @@ impl Draft<'_> {
             DeskCommand::Freed { dialog, grant } => self.freed(*dialog, *grant),
             DeskCommand::Confirmed { grant, stands } => self.confirmed(*grant, *stands),
             DeskCommand::Configure(config) => self.configure(config),
+            DeskCommand::Silence { from, to } => self.silence(*from, *to),
             DeskCommand::Timer { key, generation } => self.timer(key, *generation),
         }
     }
@@ -116,6 +117,7 @@ fn authorise(command: &DeskCommand, cx: &Context) -> Result<(), Rejection> {
         | DeskCommand::Freed { .. }
         | DeskCommand::Confirmed { .. }
         | DeskCommand::Configure(_)
+        | DeskCommand::Silence { .. }
         | DeskCommand::Timer { .. } => cx.author == Participant::System,
     };
     if allowed {

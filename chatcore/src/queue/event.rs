@@ -99,6 +99,13 @@ pub enum BoardEvent {
         /// Where to go on at once, when there were too many for one step.
         more_after: Option<GrantId>,
     },
+    /// The journal was silent; the graces that ran go on with what was left of them.
+    Silence {
+        /// From then on.
+        from: Timestamp,
+        /// Until then.
+        to: Timestamp,
+    },
     /// Whether matching stopped before its end, having granted as much as one step may; it goes
     /// on at once then.
     Matching {

@@ -7,7 +7,7 @@ use super::{
     limits::{NODES_MAX, OPERATORS_MAX},
     state::Operator,
 };
-use crate::{dialog::Rejection, ids::StaffId};
+use crate::{clock::Timestamp, dialog::Rejection, ids::StaffId};
 
 impl Draft<'_> {
     /// Also kept of somebody whom the rules do not name (yet): they may be named while they are
@@ -37,6 +37,20 @@ impl Draft<'_> {
                 one.presence
             };
             self.becomes(operator, one, presence);
+        }
+        Ok(None)
+    }
+
+    /// Told again, at most a whole grace is left from the end of the silence.
+    pub(super) fn silence(&mut self, from: Timestamp, to: Timestamp) -> Step {
+        let to = to.min(self.cx.at);
+        let is_extended = |operator: &StaffId| {
+            let one = self.state.core.operators.get(operator);
+            one.and_then(|one| one.lost)
+                .is_some_and(|lost| lost.at.max(from) < to)
+        };
+        if self.state.index.lost().any(is_extended) {
+            self.happens(BoardEvent::Silence { from, to });
         }
         Ok(None)
     }

@@ -237,6 +237,7 @@ fn judge_desk(
         | DeskCommand::Freed { .. }
         | DeskCommand::Confirmed { .. }
         | DeskCommand::Configure(_)
+        | DeskCommand::Silence { .. }
         | DeskCommand::Timer { .. } => Err(forbidden("no session may send this")),
     }
 }

@@ -191,13 +191,58 @@ async fn operators_on_a_node_that_is_gone_are_lost() {
     assert!(waited < Duration::from_secs(40 + 18), "{waited:?}");
 
     // The grace is a timer.
-    bench.later(Duration::from_secs(61));
+    goes_on(&bench, Duration::from_secs(61)).await;
     bench
         .until(|| async {
             bench.desk_state().await.operator(&oleg()).unwrap().presence == Presence::Gone
         })
         .await;
     engine.stop().await.unwrap();
+}
+
+/// Time goes on, and the engine with it.
+async fn goes_on(bench: &Bench, by: Duration) {
+    for _ in 0..by.as_secs().div_ceil(5) {
+        bench.later(Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+}
+
+/// Nobody could come back while nothing ran, or while the process stood still.
+#[tokio::test(start_paused = true)]
+async fn a_silence_takes_nothing_from_an_operators_grace() {
+    let hour = Duration::from_secs(3_600);
+    for dies in [true, false] {
+        let bench = Bench::new(2);
+        let presence = || async { bench.desk_state().await.operator(&oleg()).unwrap().presence };
+        bench.to_desk(rules()).await;
+        bench.to_desk(came("one")).await;
+        let (operator, node) = (oleg(), NodeName::from(&node("one")));
+        bench.to_desk(DeskCommand::Lost { operator, node }).await;
+        let mut engine = bench.start(EngineConfig::default());
+        bench.applied().await;
+        goes_on(&bench, Duration::from_secs(30)).await;
+        assert_eq!(
+            presence().await,
+            Presence::Lost,
+            "half of the grace is over"
+        );
+        if dies {
+            engine.kill().await;
+            bench.later(hour);
+            engine = bench.start(EngineConfig::default());
+        } else {
+            bench.later(hour);
+        }
+        goes_on(&bench, Duration::from_secs(20)).await;
+        assert_eq!(presence().await, Presence::Lost, "dies: {dies}");
+        // At most a whole one: how long nobody wrote before the end may have been silence too.
+        goes_on(&bench, Duration::from_secs(45)).await;
+        bench
+            .until(|| async { presence().await == Presence::Gone })
+            .await;
+        engine.stop().await.unwrap();
+    }
 }
 
 /// The leases were lost with the store, not with the nodes.
@@ -249,7 +294,8 @@ async fn a_timer_never_fires_before_its_time() {
         .await;
     let engine = bench.start(EngineConfig::default());
     bench.applied().await;
-    bench.later(Duration::from_millis(59_999));
+    goes_on(&bench, Duration::from_secs(55)).await;
+    bench.later(Duration::from_millis(4_999));
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(engine.stats.timers.load(Ordering::Relaxed), 0);
     bench.later(Duration::from_millis(1));

@@ -75,7 +75,9 @@ fn lives_are_full_of_events() {
             BoardEvent::Freed { .. } => "freed",
             BoardEvent::Resent { .. } => "resent",
             BoardEvent::Confirming { .. } => "confirming",
-            BoardEvent::Matching { .. } | BoardEvent::Repaired { .. } => "never here",
+            BoardEvent::Silence { .. }
+            | BoardEvent::Matching { .. }
+            | BoardEvent::Repaired { .. } => "never here",
         };
         *counts.entry(name).or_default() += 1;
     }

@@ -1,10 +1,14 @@
 //! Operators who come and vanish.
 
+use std::time::Duration;
+
 use super::desk::*;
 use crate::{
     dialog::{CustomerCommand, Rejection},
     ids::{DialogId, OwnerEpoch, Participant},
-    queue::{Assignment, DeskCommand, DeskTimer, OperatorStatus, Presence, limits::NODES_MAX},
+    queue::{
+        Assignment, BoardEvent, DeskCommand, DeskTimer, OperatorStatus, Presence, limits::NODES_MAX,
+    },
 };
 
 #[test]
@@ -114,4 +118,51 @@ fn whoever_came_before_the_rules_named_them_is_served_once_they_do() {
     desk.system(DeskCommand::Configure(with));
     desk.system(DeskCommand::Wait(wait(1, 1)));
     assert_eq!(grants_sent(&desk.ok("new", away))[0].operator, staff("new"));
+}
+
+#[test]
+fn a_silence_of_the_journal_takes_nothing_from_a_grace() {
+    let mut desk = Desk::with(Assignment::Manual);
+    desk.system(lost("a", 1));
+    let key = DeskTimer::Grace(staff("a"));
+    let before = desk.state.due_of(&key).unwrap();
+    let from = desk.at.plus(Duration::from_secs(10));
+    let to = from.plus(Duration::from_secs(3_600));
+    desk.at = to;
+    let decided = desk.system(DeskCommand::Silence { from, to });
+    assert_eq!(board(&decided), [&BoardEvent::Silence { from, to }]);
+    let after = desk.state.due_of(&key).unwrap();
+    assert_eq!(after.at, before.at.plus(Duration::from_secs(3_600)));
+    let stale = DeskCommand::Timer {
+        key: key.clone(),
+        generation: before.generation,
+    };
+    let decided = desk.run(Participant::System, false, &stale);
+    assert_eq!(decided.outcome, Err(Rejection::Void), "it was set anew");
+
+    for _ in 0..3 {
+        desk.system(DeskCommand::Silence { from, to });
+    }
+    let again = desk.state.due_of(&key).unwrap().at;
+    assert!(
+        again <= to.plus(Duration::from_millis(GRACE_MS)),
+        "never more than a whole one"
+    );
+    desk.system(came("a", 1));
+    let decided = desk.system(DeskCommand::Silence { from, to });
+    assert_eq!(
+        board(&decided),
+        Vec::<&BoardEvent>::new(),
+        "nobody is missing"
+    );
+}
+
+#[test]
+fn a_silence_before_a_grace_is_nothing_to_it() {
+    let mut desk = Desk::with(Assignment::Manual);
+    let (from, to) = (desk.at, desk.at.plus(Duration::from_secs(60)));
+    desk.at = to;
+    desk.system(lost("a", 1));
+    let decided = desk.system(DeskCommand::Silence { from, to });
+    assert_eq!(board(&decided), Vec::<&BoardEvent>::new());
 }
