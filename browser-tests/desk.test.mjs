@@ -25,6 +25,23 @@ test('an operator begins a dialog, and the customer hears of it on the button', 
   });
 });
 
+test('an operator sees whether the customer is here, and how surely it is them', async () => {
+  await story('presence', async (bring, server) => {
+    const boris = await bring(Customer.at(server.url, 'boris'));
+    const olga = await bring(Operator.at(server.url, 'olga'));
+    await boris.asksForPerson('is anybody there?');
+    await olga.take(await boris.number());
+    const facts = olga.page.locator('.details .pairs');
+    await facts.getByText('● here now').waitFor();
+    await facts.getByText('known, not signed in').waitFor();
+    await olga.shot('operator-presence');
+    await boris.page.goto('about:blank');
+    await facts.getByText(/○ left at \d\d:\d\d/u).waitFor();
+    await boris.page.goto(boris.address);
+    await facts.getByText('● here now').waitFor();
+  });
+});
+
 test('messages are edited and withdrawn, each by its author', async () => {
   await story('edit', async (bring, server) => {
     const anna = await bring(Customer.at(server.url, 'anna'));

@@ -7,6 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "sessions/here.rs"]
+mod here;
 #[path = "sessions/people.rs"]
 mod people;
 #[path = "sessions/proof.rs"]

@@ -57,6 +57,7 @@ pub(super) fn frame(event: SessionEvent) -> Result<ServerFrame, Close> {
             dialog,
             participant,
         },
+        SessionEvent::Presence { dialog, presence } => ServerFrame::Presence { dialog, presence },
         SessionEvent::Left { stream, reason } => ServerFrame::Left {
             stream: stream.into(),
             reason: why_left(reason),

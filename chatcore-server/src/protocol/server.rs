@@ -8,6 +8,7 @@ use chatcore::{
     error::ErrorKind,
     ids::{DeskId, DialogId, NodeId, Participant, SessionId, Target},
     record::{CursorMove, Position, Reply, StreamEvent},
+    routing::CustomerPresence,
 };
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,14 @@ pub enum ServerFrame {
         dialog: DialogId,
         /// Who.
         participant: Participant,
+    },
+    /// Whether the customer of a dialog is here: told to staff when they begin to look at it, and
+    /// when it changes. A few seconds late.
+    Presence {
+        /// Of this dialog.
+        dialog: DialogId,
+        /// How it is.
+        presence: CustomerPresence,
     },
     /// Nothing more of this stream.
     Left {
@@ -269,6 +278,7 @@ impl ServerFrame {
             Self::Range { .. } => "range",
             Self::Cursors { .. } => "cursors",
             Self::Typing { .. } => "typing",
+            Self::Presence { .. } => "presence",
             Self::Left { .. } => "left",
             Self::Durable { .. } => "durable",
             Self::Reply { .. } => "reply",

@@ -2,7 +2,7 @@
 //
 // It keeps no history: it tells what happens, and the pages fold that into what they show.
 
-/** @import { Command, Cursor, ErrorFrame, Outcome, Participant, ServerFrame, StreamEvent, Reset, Target, Welcome } from './frames.js' */
+/** @import { Command, Cursor, CustomerPresence, ErrorFrame, Outcome, Participant, ServerFrame, StreamEvent, Reset, Target, Welcome } from './frames.js' */
 /** @import { Clock, Phase } from './connection.js' */
 /** @import { Open } from './transport.js' */
 /** @import { Item } from './outbox.js' */
@@ -35,6 +35,7 @@ const ORPHAN_MS = 30 * 24 * 3_600_000;
  *   events: { stream: string, events: StreamEvent[], position: number },
  *   cursors: { dialog: number, cursors: Cursor[] },
  *   typing: { dialog: number, participant: Participant },
+ *   presence: { dialog: number, presence: CustomerPresence },
  *   left: { stream: string, reason: string },
  *   pending: Pending[],
  *   outcome: Pending & { outcome: Outcome | 'settled' },
@@ -341,6 +342,8 @@ export class ChatClient extends Emitter {
       this.emit('cursors', frame.cursors);
     } else if (frame.typing) {
       this.emit('typing', frame.typing);
+    } else if (frame.presence) {
+      this.emit('presence', frame.presence);
     } else if (frame.left) {
       this.#ranges.forget(frame.left.stream);
       this.#asked.delete(frame.left.stream);

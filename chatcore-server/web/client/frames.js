@@ -9,6 +9,7 @@
  * @typedef {'available' | 'busy' | 'away'} OperatorStatus
  * @typedef {'online' | 'lost' | 'gone'} Presence
  * @typedef {'anonymous' | 'known' | 'authenticated' | 'stepped_up'} Assurance
+ * @typedef {'here' | { away: { since: number | null } }} CustomerPresence
  * @typedef {{ id: string, label: string }} Button
  */
 
@@ -128,6 +129,7 @@
  *   welcome?: Welcome, reset?: Reset, range?: Range,
  *   cursors?: { dialog: number, cursors: Cursor[] },
  *   typing?: { dialog: number, participant: Participant },
+ *   presence?: { dialog: number, presence: CustomerPresence },
  *   left?: { stream: string, reason: string },
  *   durable?: { target: Target, n: number }, reply?: ReplyFrame, error?: ErrorFrame,
  *   ping?: object, pong?: { now: number },

@@ -221,6 +221,9 @@ export default {
   'begin.queue': 'Queue',
   'begin.submit': 'Begin',
 
+  'presence.here': '● here now',
+  'presence.away': '○ not on the site or in the app',
+  'presence.awaySince': '○ left at {time}',
   'assurance.anonymous': 'not signed in',
   'assurance.known': 'known, not signed in',
   'assurance.authenticated': 'signed in',
@@ -228,6 +231,7 @@ export default {
 
   'details.title': 'Customer and dialog',
   'details.dialog': 'Dialog',
+  'details.presence': 'Presence',
   'details.assurance': 'Identity',
   'details.channel': 'Channel',
   'details.number': 'Number',

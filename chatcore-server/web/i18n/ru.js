@@ -221,6 +221,9 @@ export default {
   'begin.queue': 'Очередь',
   'begin.submit': 'Начать',
 
+  'presence.here': '● сейчас здесь',
+  'presence.away': '○ не на сайте и не в приложении',
+  'presence.awaySince': '○ ушёл в {time}',
   'assurance.anonymous': 'не вошёл',
   'assurance.known': 'узнан, не вошёл',
   'assurance.authenticated': 'вошёл',
@@ -228,6 +231,7 @@ export default {
 
   'details.title': 'Клиент и диалог',
   'details.dialog': 'Диалог',
+  'details.presence': 'Присутствие',
   'details.assurance': 'Личность',
   'details.channel': 'Канал',
   'details.number': 'Номер',

@@ -1,6 +1,6 @@
 // A dialog as its events tell it. Pure: folds what the client heard and what history brought.
 
-/** @import { Assurance, Body, Cursor, DialogEvent, DialogHead, Participant, Phase, StreamEvent } from '../client/frames.js' */
+/** @import { Assurance, Body, Cursor, CustomerPresence, DialogEvent, DialogHead, Participant, Phase, StreamEvent } from '../client/frames.js' */
 
 /**
  * One thing to show: a message, a note, or a line that says what happened.
@@ -66,6 +66,8 @@ export class Dialog {
   score = null;
   /** How surely the customer is who they say, by what they wrote last. @type {Assurance | null} */
   assurance = null;
+  /** Whether the customer is here; null while nobody knows. @type {CustomerPresence | null} */
+  presence = null;
   /** When it began, waits since, ended. @type {number | null} */
   openedAt = null;
   /** @type {number | null} */

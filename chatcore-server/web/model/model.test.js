@@ -174,3 +174,19 @@ test('a customer sees no ticks under what others wrote', () => {
   const dialog = dialogOf(message(1, 'hi', olga), message(2, 'hello', anna));
   assert.deepEqual(rowsOf(dialog, [], { me: anna }).filter(({ kind }) => kind === 'entry').map(({ tick }) => tick), [null, 'accepted']);
 });
+
+test('how surely a customer is who they say is what they wrote last with, and is said where it changes', () => {
+  const sure = (seq, assurance, author = anna) => event(seq, { message: { author, body: { text: `${seq}` }, reply_to: null, assurance } });
+  const dialog = new Dialog(17);
+  dialog.reset(4, { customer: 'anna', phase: 'assigned', owner: 'olga', epoch: 2, queue, desk: 'main', assurance: 'known' });
+  assert.equal(dialog.assurance, 'known');
+  dialog.live([sure(5, 'authenticated'), sure(6, undefined, olga)], 6);
+  dialog.older([sure(3, 'anonymous'), sure(4, 'known')], 2);
+  assert.equal(dialog.assurance, 'authenticated');
+  const proofs = (me) => rowsOf(dialog, [], { me }).flatMap((row) => (row.kind === 'entry' ? [row.proof] : []));
+  assert.deepEqual(proofs(olga), [null, 'known', 'authenticated', null]);
+  assert.deepEqual(proofs(anna), [null, null, null, null]);
+  dialog.live([event(7, { edited: { message: 5, body: { text: 'changed' }, assurance: 'anonymous' } })], 7);
+  assert.equal(dialog.assurance, 'anonymous');
+  assert.deepEqual(proofs(olga), [null, 'known', 'anonymous', null]);
+});

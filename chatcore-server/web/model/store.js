@@ -42,7 +42,13 @@ export class ChatStore extends Emitter {
     super();
     this.client = client;
     this.#schedule = schedule;
-    client.on('state', () => this.#changed());
+    client.on('state', ({ online }) => {
+      // What was told of presence holds as long as somebody would tell that it changed.
+      if (!online) {
+        this.dialogs.forEach((dialog) => (dialog.presence = null));
+      }
+      this.#changed();
+    });
     client.on('welcome', () => this.#retryHistory());
     client.on('reset', (reset) => this.#reset(reset));
     client.on('events', (events) => this.#events(events));
@@ -51,6 +57,13 @@ export class ChatStore extends Emitter {
       this.#changed();
     });
     client.on('typing', ({ dialog, participant }) => this.#typed(dialog, participant));
+    client.on('presence', ({ dialog, presence }) => {
+      const known = this.dialogs.get(dialog);
+      if (known) {
+        known.presence = presence;
+        this.#changed();
+      }
+    });
     client.on('left', ({ stream, reason }) => this.#left(stream, reason));
     client.on('pending', (pending) => {
       this.outgoing.pending(pending);
@@ -210,6 +223,7 @@ export class ChatStore extends Emitter {
   #left(stream, reason) {
     const dialog = this.dialogs.get(Number(stream.split('/')[1]));
     if (dialog && stream.startsWith('dialog/')) {
+      dialog.presence = null;
       this.emit('left', { dialog, reason });
     }
     this.#changed();

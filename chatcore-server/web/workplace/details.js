@@ -15,6 +15,15 @@ const TAGS = /** @type {const} */ (['complaint', 'fraud', 'call-back', 'vip']);
 /** @typedef {{ dialog: number, customer: string, at: number, phase?: string | null, topic?: string | null, outcome?: string | null, score?: number | null }} Past */
 /** @typedef {{ i18n: I18n, store: ChatStore, desk: Desk, act: (doing: Promise<unknown>) => Promise<boolean>, notice: (text: string) => void, open: (dialog: number) => void, close: () => void, owner: (dialog: Dialog) => string }} DetailsOptions */
 
+/** Whether the customer is here, in words. @param {I18n} i18n @param {Dialog} dialog */
+function presenceText({ t, stamp }, { presence }) {
+  if (presence === null || presence === 'here') {
+    return presence === null ? '' : t('presence.here');
+  }
+  const { since } = presence.away;
+  return since === null ? t('presence.away') : t('presence.awaySince', { time: stamp(since) });
+}
+
 export class Details {
   #options;
   /** @type {Dialog | null} */
@@ -77,6 +86,7 @@ export class Details {
     }
     setText(this.#who, dialog.customer);
     const facts = /** @type {[string, string][]} */ ([
+      [t('details.presence'), presenceText(i18n, dialog)],
       [t('details.assurance'), dialog.assurance ? t(`assurance.${dialog.assurance}`) : ''],
       [t('details.channel'), dialog.channel],
       [t('details.number'), `#${dialog.id}`],

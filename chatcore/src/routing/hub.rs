@@ -5,10 +5,13 @@
 //! node reaches them, and what was saved before the store follows is in the page that it answers.
 
 mod checks;
+mod customers;
 mod fan_out;
 mod lease;
 mod presence;
 mod run;
+mod signals;
+mod watch;
 mod work;
 
 use std::{
@@ -116,6 +119,7 @@ struct State {
     boards: HashMap<DeskId, (Position, Arc<Board>)>,
     typing: VecDeque<(DialogId, Participant)>,
     operators: Operators,
+    customers: customers::Customers,
     draining: bool,
 }
 
@@ -139,9 +143,6 @@ struct StreamWork {
     running: bool,
     waiting: VecDeque<Work>,
 }
-
-/// Typing that waits to be sent; more is dropped.
-const TYPING_MAX: usize = 64;
 
 impl Hub {
     pub(crate) fn new(
@@ -219,9 +220,10 @@ impl Hub {
         if joined.sessions.is_empty() {
             state.streams.remove(stream);
             state.enqueue(stream, Work::Unfollow);
-            drop(state);
             self.wake.notify_one();
         }
+        drop(state);
+        self.followers_changed(stream);
     }
 
     /// Asks for work on a stream. Each session has at most one request under way per stream.
@@ -234,16 +236,6 @@ impl Hub {
     pub(crate) fn await_head(&self, stream: &StreamId, session: SessionId) {
         self.state().awaiting.insert((stream.clone(), session));
         self.wake.notify_one();
-    }
-
-    /// Tells everybody in a dialog that somebody types; dropped when too many wait.
-    pub(crate) fn typing(&self, dialog: DialogId, participant: Participant) {
-        let mut state = self.state();
-        if state.typing.len() < TYPING_MAX {
-            state.typing.push_back((dialog, participant));
-            drop(state);
-            self.wake.notify_one();
-        }
     }
 
     /// Ends the sessions that `ends` names.

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-use super::{job::Answer, opened::Opened};
+use super::{frame::CustomerPresence, job::Answer, opened::Opened};
 use crate::{
     ids::{DialogId, Participant, StreamId, Target},
     record::{CursorMove, Position, Reply},
@@ -47,6 +47,8 @@ pub(crate) enum Item {
     Cursors(DialogId, Vec<CursorMove>),
     /// Somebody types.
     Typing(DialogId, Participant),
+    /// Whether the customer is here; for staff.
+    Presence(DialogId, CustomerPresence),
     /// A check found the stream here.
     Head(StreamId, Position),
 }
@@ -142,7 +144,7 @@ impl Mailbox {
         let full = inner.items.len() >= self.limits.frames_max
             || inner.bytes + bytes > self.limits.bytes_max;
         if full {
-            if matches!(item, Item::Typing(..)) {
+            if matches!(item, Item::Typing(..) | Item::Presence(..)) {
                 return;
             }
             inner.items.clear();

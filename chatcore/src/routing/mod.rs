@@ -14,7 +14,7 @@ pub mod text;
 mod view;
 
 pub use follower::{FollowerLimits, ResetReason};
-pub use frame::NodeFrame;
+pub use frame::{CustomerPresence, NodeFrame};
 pub(crate) use hub::Hub;
 pub use hub::{HubConfig, HubStats};
 pub use inbox::{Inbox, InboxEvent, NodeInbox};

@@ -19,6 +19,7 @@ pub(crate) use shared::{Edge, Shared};
 
 use super::{
     follower::{FollowerLimits, ResetReason},
+    frame::CustomerPresence,
     mailbox::BufferLimits,
     view::{Board, DialogView},
 };
@@ -209,6 +210,13 @@ pub enum SessionEvent {
         dialog: DialogId,
         /// Who.
         participant: Participant,
+    },
+    /// Whether the customer of a dialog is here; told to staff.
+    Presence {
+        /// Of this dialog.
+        dialog: DialogId,
+        /// How it is.
+        presence: CustomerPresence,
     },
     /// Nothing more of this stream.
     Left {

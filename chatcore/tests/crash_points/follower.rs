@@ -120,7 +120,10 @@ impl Follower {
                     .or_default();
                 heard.insert(format!("{reply:?}"));
             }
-            NodeFrame::Cursors { .. } | NodeFrame::Typing { .. } => {}
+            NodeFrame::Cursors { .. }
+            | NodeFrame::Typing { .. }
+            | NodeFrame::CustomerHere { .. }
+            | NodeFrame::AskHere { .. } => {}
         }
     }
 }

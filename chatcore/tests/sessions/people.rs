@@ -26,8 +26,8 @@ use chatcore::{
     queue::{DeskConfig, OperatorConfig, QueueConfig},
     record::{Accepted, Command, Event, Outcome, Position, Reply, StreamEvent, Visibility},
     routing::{
-        CloseCode, Connect, HubConfig, Inbox, NodeFrame, NodeInbox, ResetReason, SessionConfig,
-        SessionEvent, SessionEvents, SessionSender, StreamState,
+        CloseCode, Connect, CustomerPresence, HubConfig, Inbox, NodeFrame, NodeInbox, ResetReason,
+        SessionConfig, SessionEvent, SessionEvents, SessionSender, StreamState,
     },
 };
 use tokio_util::sync::CancellationToken;
@@ -53,6 +53,8 @@ pub(crate) struct FaultyInboxes {
     /// Of a hundred frames: how many are lost, and how many are sent twice.
     pub(crate) lost: AtomicU64,
     pub(crate) repeated: AtomicU64,
+    /// Of a hundred words about a customer's presence: how many are lost.
+    pub(crate) words_lost: AtomicU64,
 }
 
 impl FaultyInboxes {
@@ -74,6 +76,13 @@ impl NodeInbox for FaultyInboxes {
         for frame in frames {
             let is_events = matches!(*frame, NodeFrame::Events(_));
             if is_events && self.dice() < self.lost.load(Ordering::Relaxed) {
+                continue;
+            }
+            let is_word = matches!(
+                *frame,
+                NodeFrame::CustomerHere { .. } | NodeFrame::AskHere { .. }
+            );
+            if is_word && self.dice() < self.words_lost.load(Ordering::Relaxed) {
                 continue;
             }
             if is_events && self.dice() < self.repeated.load(Ordering::Relaxed) {
@@ -101,6 +110,7 @@ pub(crate) fn ports() -> (Ports, Arc<FaultyInboxes>) {
         seed: AtomicU64::new(7),
         lost: AtomicU64::new(0),
         repeated: AtomicU64::new(0),
+        words_lost: AtomicU64::new(0),
     });
     ports.inbox = faulty.clone();
     (ports, faulty)
@@ -186,6 +196,7 @@ pub(crate) struct Person {
     pub(crate) resets: Vec<(StreamId, ResetReason, StreamState)>,
     pub(crate) left: BTreeSet<StreamId>,
     pub(crate) typing: usize,
+    pub(crate) presence: Vec<(DialogId, CustomerPresence)>,
     pub(crate) cursors: Vec<chatcore::record::CursorMove>,
     pub(crate) closed: Option<CloseCode>,
 }
@@ -233,6 +244,7 @@ impl Person {
             resets: Vec::new(),
             left: BTreeSet::new(),
             typing: 0,
+            presence: Vec::new(),
             cursors: Vec::new(),
             closed: None,
         }
@@ -278,6 +290,10 @@ impl Person {
             }
             SessionEvent::Cursors { cursors, .. } => self.cursors.extend(cursors),
             SessionEvent::Typing { .. } => self.typing += 1,
+            SessionEvent::Presence { dialog, presence } => {
+                assert!(matches!(self.target, Target::Desk(_)), "only staff is told");
+                self.presence.push((dialog, presence));
+            }
             SessionEvent::Left { stream, .. } => {
                 self.left.insert(stream);
             }

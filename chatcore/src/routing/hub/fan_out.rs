@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use super::Hub;
+use super::{Hub, watch::Said};
 use crate::{
     ids::{DialogId, StreamId},
     record::{Appended, CommandId},
@@ -27,6 +27,17 @@ impl Hub {
                 dialog,
                 participant,
             } => self.fan_out_typing(*dialog, participant),
+            NodeFrame::CustomerHere {
+                dialog,
+                node,
+                order,
+                here,
+                at,
+            } => {
+                let (order, here, at) = (*order, *here, *at);
+                self.heard_here(*dialog, node, Said { order, here, at });
+            }
+            NodeFrame::AskHere { dialog, node } => self.asked_here(*dialog, node),
             NodeFrame::Reply {
                 session,
                 target,

@@ -12,9 +12,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    ids::{DialogId, Participant, StreamId},
     routing::{
-        frame::NodeFrame,
         inbox::{Inbox, InboxEvent},
         session::CloseCode,
     },
@@ -23,6 +21,8 @@ use crate::{
 
 /// Longest pause before a broken inbox is opened again.
 const REOPEN_LAST: Duration = Duration::from_secs(5);
+/// Signals on their way at once.
+const SIGNALS_UNDER_WAY_MAX: usize = 8;
 /// How long the last presence and the lease's end may take when the node leaves.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
@@ -32,7 +32,7 @@ enum Done {
     Renewed(Result<(StoreIdentity, bool)>),
     Presence(Result<()>),
     Heads(Result<()>),
-    Typing,
+    Signal,
 }
 
 type Background = FuturesUnordered<BoxFuture<'static, Done>>;
@@ -44,7 +44,7 @@ struct UnderWay {
     renewal: bool,
     presence: bool,
     heads: bool,
-    typing: usize,
+    signals: usize,
     /// Not before then, after a failure.
     presence_at: Option<Instant>,
 }
@@ -117,7 +117,10 @@ impl Hub {
                         background.push(async move { Done::Heads(hub.check_heads().await) }.boxed());
                     }
                 }
-                _ = second.tick() => self.close_slow(),
+                _ = second.tick() => {
+                    self.close_slow();
+                    self.keep_presence();
+                }
                 Some(done) = background.next() => {
                     self.done(done, &mut lease, &mut under_way);
                     if let Some(next) = inbox.next().now_or_never() {
@@ -145,7 +148,7 @@ impl Hub {
     fn done(&self, done: Done, lease: &mut Lease, under_way: &mut UnderWay) {
         match done {
             Done::Work => under_way.work -= 1,
-            Done::Typing => under_way.typing -= 1,
+            Done::Signal => under_way.signals -= 1,
             Done::Presence(told) => {
                 under_way.presence = false;
                 if let Err(error) = told {
@@ -199,18 +202,12 @@ impl Hub {
                     .boxed(),
             );
         }
-        while under_way.typing < 8 {
-            let next = self.state().typing.pop_front();
-            let Some((dialog, participant)) = next else {
-                break;
-            };
-            under_way.typing += 1;
+        while under_way.signals < SIGNALS_UNDER_WAY_MAX {
+            let next = self.state().next_signal();
+            let Some(signal) = next else { break };
+            under_way.signals += 1;
             let hub = Arc::clone(self);
-            background.push(
-                hub.send_typing(dialog, participant)
-                    .map(|()| Done::Typing)
-                    .boxed(),
-            );
+            background.push(hub.send_signal(signal).map(|()| Done::Signal).boxed());
         }
         let may_tell = under_way.presence_at.is_none_or(|at| at <= Instant::now());
         if !under_way.presence && may_tell && self.has_presence_to_tell() {
@@ -254,26 +251,6 @@ impl Hub {
         hasher.update(&round.to_be_bytes());
         let share = u32::from(hasher.finalize().as_bytes().first().copied().unwrap_or(0));
         interval + interval / 10 * share / 255
-    }
-
-    /// Typing goes straight along the routes. Nobody notices when it is lost.
-    async fn send_typing(self: Arc<Self>, dialog: DialogId, participant: Participant) {
-        self.fan_out_typing(dialog, &participant);
-        let stream = StreamId::Dialog(dialog);
-        let routes = self.ports.streams.routes(&stream);
-        let Ok(nodes) = self.in_time("read routes", routes).await else {
-            return;
-        };
-        let frame = Arc::new(NodeFrame::Typing {
-            dialog,
-            participant,
-        });
-        for node in nodes.iter().filter(|n| **n != self.node) {
-            let sent = self.ports.inbox.send(node, vec![Arc::clone(&frame)]);
-            if let Err(error) = self.in_time("send typing", sent).await {
-                tracing::debug!(%error, "typing was lost");
-            }
-        }
     }
 
     /// Ends the sessions that have been behind for too long.

@@ -123,8 +123,12 @@ impl Hub {
                 anew,
             } => {
                 let followed = self.follow(stream, *from, *anew).await?;
+                let access = followed.access.clone();
                 let followed = Answered::Followed(followed);
                 self.answer(stream, (*session, *ticket), followed);
+                // After the answer: only a session that follows can judge what it may be shown.
+                self.followers_changed(stream);
+                self.looked_at(stream, *session, access.as_ref());
             }
             Work::Read {
                 session,

@@ -8,6 +8,7 @@ use crate::{
     error::{Error, ErrorKind, Result, Retry},
     ids::{DialogId, Seq, Target},
     record::Access,
+    routing::frame::CustomerPresence,
 };
 
 /// Targets of which it is remembered what was settled; past it the lowest is forgotten.
@@ -73,6 +74,8 @@ pub(super) struct Account {
     settled: BTreeMap<Target, u64>,
     cursors: BTreeMap<DialogId, Cursor>,
     typed: BTreeMap<DialogId, Instant>,
+    /// What was told of customers' presence.
+    presence: BTreeMap<DialogId, CustomerPresence>,
     /// The newest access of each dialog that is followed.
     dialogs: BTreeMap<DialogId, Access>,
 }
@@ -104,6 +107,17 @@ impl Account {
         self.dialogs.remove(&dialog);
         self.typed.remove(&dialog);
         self.cursors.remove(&dialog);
+        self.presence.remove(&dialog);
+    }
+
+    /// Whether the presence of a customer is news.
+    pub(super) fn is_news(&mut self, dialog: DialogId, presence: CustomerPresence) -> bool {
+        self.presence.insert(dialog, presence) != Some(presence)
+    }
+
+    /// The client begins a dialog anew: what it was told does not count.
+    pub(super) fn forget_presence(&mut self, dialog: DialogId) {
+        self.presence.remove(&dialog);
     }
 
     /// Whether a sign of typing may go out now.

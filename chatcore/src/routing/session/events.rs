@@ -11,9 +11,12 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
+    identity::Who,
     ids::{DialogId, StreamId},
     record::{Access, CursorMove, Position, Reply},
     routing::{
+        access::{Sight, sight},
+        frame::CustomerPresence,
         job::{Answer, Answered},
         mailbox::{Item, Kept, Taken},
     },
@@ -174,6 +177,7 @@ impl SessionEvents {
                     });
                 }
             }
+            Taken::Item(Item::Presence(dialog, presence)) => self.presence(dialog, presence),
             // Seen at the next turn.
             Taken::Closed => {}
         }
@@ -184,6 +188,9 @@ impl SessionEvents {
         match what {
             Answered::Followed(followed) => {
                 let cursors = followed.cursors.clone();
+                if let StreamId::Dialog(dialog) = stream {
+                    self.shared.account().forget_presence(dialog);
+                }
                 self.streams.followed(&stream, followed, ready);
                 if let StreamId::Dialog(dialog) = stream {
                     self.cursors(dialog, cursors);
@@ -204,6 +211,19 @@ impl SessionEvents {
 
     fn access(&self, dialog: DialogId) -> Option<Access> {
         self.shared.account().dialog(dialog).cloned()
+    }
+
+    /// Shows to staff who sees the dialog whether its customer is here.
+    fn presence(&mut self, dialog: DialogId, presence: CustomerPresence) {
+        let who = &self.shared.identity().who;
+        let may = matches!(who, Who::Staff { .. })
+            && self
+                .access(dialog)
+                .is_some_and(|access| sight(who, &access) > Sight::None);
+        if may && self.shared.account().is_news(dialog, presence) {
+            self.ready
+                .push_back(SessionEvent::Presence { dialog, presence });
+        }
     }
 
     /// Shows cursors to those who may know of their owners.
