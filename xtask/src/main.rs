@@ -4,6 +4,7 @@
     reason = "a chore talks to the terminal it was started from"
 )]
 
+mod bench;
 mod process;
 mod project;
 mod rules;
@@ -28,6 +29,7 @@ usage: cargo xtask <chore>
   test --list             name the stages and their time caps
   test --only <stage>     run this stage alone, without setup; may be given more than once
   websocket               run the Autobahn cases against the server's accept loop
+  bench [--quick] [names] load the relay and the server in turn, and print the table of docs/benchmarks.md
   rules                   check the source against the rules that no compiler knows
 ";
 
@@ -52,6 +54,7 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         }
         ["setup"] => setup::run(&project).map(|()| ExitCode::SUCCESS),
         ["websocket"] => websocket::run_cases(&project).map(|()| ExitCode::SUCCESS),
+        ["bench", words @ ..] => bench::run(&project, words).map(|()| ExitCode::SUCCESS),
         ["rules"] => rules::run(&project),
         ["test", options @ ..] => test::run(&project, &test::Choice::from_words(options)?),
         other => bail!("no chore called `{}`\n\n{HELP}", other.join(" ")),

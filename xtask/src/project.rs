@@ -56,6 +56,12 @@ impl Project {
         self.exe.with_file_name(program)
     }
 
+    /// As [`built`](Self::built), of the release build.
+    pub(crate) fn released(&self, program: &str) -> PathBuf {
+        let folder = self.exe.ancestors().nth(2);
+        folder.map_or_else(PathBuf::new, |f| f.join("release").join(program))
+    }
+
     /// A command that starts in the root.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);

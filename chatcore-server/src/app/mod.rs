@@ -12,6 +12,7 @@ use chatcore::{
     clock::{Clock, SystemClock},
     dialog::DialogSettings,
     push::LoggingPush,
+    routing::SessionConfig,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
@@ -145,9 +146,15 @@ fn build_chat(config: &Config, ports: chatcore::ports::Ports) -> Result<Chat> {
         queue: config.queue.clone(),
         ..DialogSettings::default()
     };
+    let sessions = SessionConfig {
+        command_burst: config.command_burst,
+        commands_per_second: config.commands_per_second,
+        ..SessionConfig::default()
+    };
     let mut builder = Chat::builder(ports)
         .with_node(config.node.clone())
         .with_dialog_settings(settings)
+        .with_sessions(sessions)
         .with_bot(Arc::new(parts::bot(config)?))
         .with_push(Arc::new(LoggingPush));
     for (desk, rules) in &config.desks {

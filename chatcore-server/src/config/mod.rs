@@ -38,6 +38,10 @@ pub struct Config {
     pub origins: Vec<String>,
     /// Most connections at a time.
     pub connections_max: usize,
+    /// Commands that one session may send at once.
+    pub command_burst: u32,
+    /// Commands a second of one session after that.
+    pub commands_per_second: u32,
     /// Partitions of a new journal; fixed when it is created.
     pub partitions: NonZeroU32,
     /// A file with the rule bot's rules; the built-in ones without.
@@ -141,6 +145,8 @@ impl Config {
         let queue = queue(sources, &desks);
         let origins = sources.list("origins", is_origin, "origins such as https://bank.example");
         let connections_max = sources.number("connections_max", 1..=1_000_000);
+        let command_burst = sources.number("command_burst", 1..=1_000_000);
+        let commands_per_second = sources.number("commands_per_second", 1..=1_000_000);
         let partitions = sources.number("partitions", 1..=4_096);
         let drain_ms = sources.number("drain_ms", 100..=600_000);
         let bot_rules = sources.take("bot_rules").map(PathBuf::from);
@@ -163,6 +169,8 @@ impl Config {
             desks,
             origins,
             connections_max: usize::try_from(connections_max?).ok()?,
+            command_burst: u32::try_from(command_burst?).ok()?,
+            commands_per_second: u32::try_from(commands_per_second?).ok()?,
             partitions: NonZeroU32::new(u32::try_from(partitions?).ok()?)?,
             bot_rules,
             drain_timeout: Duration::from_millis(drain_ms?),

@@ -1,0 +1,170 @@
+//! The process that is loaded: started here, and ended here.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::SocketAddr,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+use chatcore::{clock::SystemClock, identity::Assurance};
+use chatcore_server::identity::{Claims, JwtAuthenticator, Role, TokenRules};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::{Instant, sleep},
+};
+
+use crate::options::{Kind, Options};
+
+const CONFIG: &str = include_str!("server.toml");
+/// As in the configuration.
+const SECRET: &str = "the key of the benches, for nothing else";
+/// Far in the future.
+const EXPIRES: u64 = 4_000_000_000;
+
+/// The loaded process.
+pub(crate) struct Target {
+    pub(crate) kind: Kind,
+    pub(crate) address: SocketAddr,
+    child: Child,
+    options: Options,
+    operators: usize,
+    folder: TempDir,
+    tokens: JwtAuthenticator,
+}
+
+impl Target {
+    /// Starts it, with so many operators.
+    pub(crate) fn start(options: &Options, operators: usize) -> Result<Self> {
+        let rules = TokenRules {
+            secret: SECRET.into(),
+            issuer: None,
+            audience: None,
+        };
+        let folder = tempfile::tempdir()?;
+        fs::write(folder.path().join("server.toml"), config(operators)?)?;
+        let (child, address) = spawn(options, &folder)?;
+        Ok(Self {
+            kind: options.kind,
+            address,
+            child,
+            options: options.clone(),
+            operators,
+            folder,
+            tokens: JwtAuthenticator::try_new(rules, Arc::new(SystemClock))?,
+        })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Operators of its desk.
+    pub(crate) fn operators(&self) -> usize {
+        self.operators
+    }
+
+    /// A token of a customer.
+    pub(crate) fn customer(&self, id: &str) -> Result<String> {
+        self.token(id, Role::Customer)
+    }
+
+    /// A token of staff.
+    pub(crate) fn token(&self, id: &str, role: Role) -> Result<String> {
+        Ok(self.tokens.sign(Claims {
+            sub: id.to_owned(),
+            role,
+            name: id.to_owned(),
+            desk: (role != Role::Customer).then(|| "main".to_owned()),
+            assurance: Assurance::Authenticated,
+            exp: EXPIRES,
+            nbf: None,
+            iss: None,
+            aud: None,
+        })?)
+    }
+
+    /// Kills it, starts it again over the same data, and waits until it says that it is ready.
+    pub(crate) async fn restart(&mut self) -> Result<Duration> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let began = Instant::now();
+        (self.child, self.address) = spawn(&self.options, &self.folder)?;
+        while !self.is_ready().await? {
+            if began.elapsed() > Duration::from_secs(120) {
+                bail!("not ready 120 s after a restart");
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(began.elapsed())
+    }
+
+    async fn is_ready(&self) -> Result<bool> {
+        let mut socket = TcpStream::connect(self.address).await?;
+        socket
+            .write_all(b"GET /readyz HTTP/1.1\r\nhost: load\r\nconnection: close\r\n\r\n")
+            .await?;
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await?;
+        Ok(answer.starts_with("HTTP/1.1 200"))
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn config(operators: usize) -> Result<String> {
+    let mut config = CONFIG.to_owned();
+    for i in 0..operators {
+        write!(
+            config,
+            "[desks.main.operators.o{i}]\nname = \"Operator {i}\"\ncapacity = 1\nqueues = [\"general\"]\n"
+        )?;
+    }
+    Ok(config)
+}
+
+fn spawn(options: &Options, folder: &TempDir) -> Result<(Child, SocketAddr)> {
+    let mut command = Command::new(&options.program);
+    if options.kind == Kind::Chatcore {
+        command
+            .arg("--config")
+            .arg(folder.path().join("server.toml"));
+        match &options.data {
+            None => command.arg("--ephemeral"),
+            Some(data) => command.arg("--data").arg(data),
+        };
+    }
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("can't start {}", options.program.display()))?;
+    let output = child.stdout.take().context("no standard output")?;
+    let mut line = String::new();
+    BufReader::new(output).read_line(&mut line)?;
+    let address = line.trim().strip_prefix("listening on http://");
+    match address.and_then(|text| text.parse().ok()) {
+        Some(address) => Ok((child, address)),
+        None => {
+            let _ = child.kill();
+            let _ = child.wait();
+            let _ = writeln!(std::io::stderr(), "it said: {line}");
+            bail!(
+                "{} does not say where it listens",
+                options.program.display()
+            )
+        }
+    }
+}
