@@ -40,6 +40,8 @@ pub struct Decided {
     pub follow_ups: Vec<FollowUp>,
     /// Cursors that moved.
     pub cursors: Vec<CursorMove>,
+    /// Streams that leave the live view: the archive has them.
+    pub forget: Vec<StreamId>,
 }
 
 impl Decided {
@@ -51,6 +53,7 @@ impl Decided {
             events: Vec::new(),
             follow_ups: Vec::new(),
             cursors: Vec::new(),
+            forget: Vec::new(),
         }
     }
 
@@ -62,6 +65,7 @@ impl Decided {
             events: Vec::new(),
             follow_ups: Vec::new(),
             cursors: Vec::new(),
+            forget: Vec::new(),
         }
     }
 
@@ -69,6 +73,13 @@ impl Decided {
     #[must_use]
     pub fn with_event(mut self, stream: StreamId, event: Event<Sealed>) -> Self {
         self.events.push((stream, event));
+        self
+    }
+
+    /// Adds a stream that leaves the live view.
+    #[must_use]
+    pub fn forgetting(mut self, stream: StreamId) -> Self {
+        self.forget.push(stream);
         self
     }
 

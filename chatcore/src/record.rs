@@ -431,6 +431,10 @@ pub struct Decision {
     pub cursors: Vec<CursorMove>,
     /// Commands to the other machine, in order; their index is part of their id.
     pub follow_ups: Vec<FollowUp>,
+    /// Streams that leave the live view: the archive has them. They are forgotten by the save that
+    /// this decision is part of.
+    #[serde(default)]
+    pub forget: Vec<StreamId>,
     /// Dialogs opened: how far the partition's counter moved.
     pub dialogs_opened: u32,
 }

@@ -53,11 +53,13 @@ pub enum Switch {
     SnapshotAhead,
     /// A frame that does not follow what a session has is let out all the same.
     GapIgnored,
+    /// A dialog leaves the live view before the archive has it.
+    ForgetBeforeArchive,
 }
 
 impl Switch {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::NoOutbox,
         Self::CommitBeforeDeliver,
         Self::OutcomesForgotten,
@@ -79,6 +81,7 @@ impl Switch {
         Self::GrantTimedOut,
         Self::SnapshotAhead,
         Self::GapIgnored,
+        Self::ForgetBeforeArchive,
     ];
 
     /// Its name, as given on a command line or in a variable.
@@ -106,6 +109,7 @@ impl Switch {
             Self::GrantTimedOut => "grant_timed_out",
             Self::SnapshotAhead => "snapshot_ahead",
             Self::GapIgnored => "gap_ignored",
+            Self::ForgetBeforeArchive => "forget_before_archive",
         }
     }
 

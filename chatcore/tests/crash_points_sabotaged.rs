@@ -54,3 +54,8 @@ fn a_commit_before_delivery_is_noticed() {
 fn outcomes_forgotten_on_restart_are_noticed() {
     assert_ne!(noticed(Switch::OutcomesForgotten), None);
 }
+
+#[test]
+fn a_dialog_forgotten_before_the_archive_has_it_is_noticed() {
+    assert_ne!(noticed(Switch::ForgetBeforeArchive), None);
+}

@@ -154,6 +154,7 @@ impl Owner {
             appended: vec![appended],
             cursors: Vec::new(),
             follow_ups: Vec::new(),
+            forget: Vec::new(),
             dialogs_opened: 0,
         };
         self.save(&decision).await;

@@ -188,7 +188,16 @@ impl StreamStore for EmbeddedStore {
         let (base, page) = read.await?;
         match base {
             Some(base) if range.after >= base => Ok(page),
-            Some(base) => self.archived(&range, base).await,
+            Some(base) => {
+                let archived = self.archived(&range, base).await?;
+                let wanted = range.limit > 0 && range.after < range.upto;
+                if archived.events.is_empty() && wanted {
+                    return Err(corrupt(READ, "the archive lacks what has left")
+                        .with_context("stream", &range.stream)
+                        .with_context("after", range.after));
+                }
+                Ok(archived)
+            }
             None => self.archived(&range, Seq(u64::MAX)).await,
         }
     }

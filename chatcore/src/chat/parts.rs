@@ -47,12 +47,16 @@ impl Parts {
         rules: &Rules,
     ) -> Result<Vec<Arc<dyn Effect>>> {
         let streams = &ports.streams;
+        let commands = CommandWriter::new(ports.journal.clone());
         let mut effects: Vec<Arc<dyn Effect>> = vec![
             Arc::new(IndexEffect::new(ports.index.clone())),
-            Arc::new(ArchiveEffect::new(ports.archive.clone(), streams.clone())),
+            Arc::new(ArchiveEffect::new(
+                ports.archive.clone(),
+                streams.clone(),
+                commands.clone(),
+            )),
         ];
         if let Some(bot) = &self.bot {
-            let commands = CommandWriter::new(ports.journal.clone());
             let bot = BotEffect::new(bot.clone(), sealer.clone(), streams.clone(), commands);
             effects.push(Arc::new(bot));
         }

@@ -92,6 +92,9 @@ macro_rules! conformance_tests {
             an_empty_stream_has_head_zero,
             cursors_only_grow,
             a_stream_that_was_forgotten_is_read_from_the_archive,
+            of_a_forgotten_stream_nothing_is_left_but_the_archive,
+            a_stream_is_forgotten_after_the_decisions_of_its_batch,
+            reading_across_the_archives_end_leaves_no_hole,
         );
         $crate::conformance_tests!(@lease $fresh;
             a_lease_is_alive_until_it_is_closed,

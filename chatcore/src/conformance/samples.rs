@@ -176,6 +176,7 @@ impl Writer {
             appended: vec![appended],
             cursors: Vec::new(),
             follow_ups: Vec::new(),
+            forget: Vec::new(),
             dialogs_opened: 0,
         };
         let bytes = encode(&decision).unwrap();

@@ -3,10 +3,10 @@
 use super::samples::{LONG, Writer, dialog, node};
 use crate::{
     error::ErrorKind,
-    ids::{Node, Participant, Partition, Seq, StreamId},
+    ids::{DeskId, Node, Participant, Partition, Seq, StreamId},
     ports::Ports,
     record::Position,
-    store::{Follow, FollowFrom, Followed, Page, ReadRange, Segment},
+    store::{Follow, FollowFrom, Followed, Page, PartitionBatch, ReadRange, Saved, Segment},
 };
 
 const P0: Partition = Partition(0);
@@ -255,39 +255,112 @@ pub async fn cursors_only_grow(ports: Ports) {
     );
 }
 
-/// What has left the live view is read from the archive.
-pub async fn a_stream_that_was_forgotten_is_read_from_the_archive(ports: Ports) {
-    let mut writer = Writer::own(&ports, P0).await;
-    let batch = writer.batch(&["a", "b", "c"]);
-    let appended: Vec<_> = batch
-        .decisions
-        .iter()
-        .flat_map(|d| &d.decision.appended)
-        .collect();
-    let segment = Segment {
-        stream: writer.stream(),
-        after: Position::default(),
-        events: appended.iter().flat_map(|a| a.events.clone()).collect(),
-    };
-    ports
-        .partitions
-        .save(vec![batch])
-        .await
-        .unwrap()
-        .remove(0)
-        .unwrap();
-    ports.archive.put(segment).await.unwrap();
+/// What the writer wrote, in the archive.
+async fn archive(ports: &Ports, batch: &PartitionBatch) {
+    for appended in batch.decisions.iter().flat_map(|d| &d.decision.appended) {
+        let segment = Segment {
+            stream: appended.stream.clone(),
+            after: appended.after,
+            events: appended.events.clone(),
+        };
+        ports.archive.put(segment).await.unwrap();
+    }
+}
+
+async fn save(ports: &Ports, batch: PartitionBatch) -> Saved {
+    let mut saved = ports.partitions.save(vec![batch]).await.unwrap();
+    saved.remove(0).unwrap()
+}
+
+/// Saves these events, brings them to the archive, and lets the stream leave.
+async fn leave(ports: &Ports, writer: &mut Writer, texts: &[&str]) {
+    let batch = writer.batch(texts);
+    archive(ports, &batch).await;
+    save(ports, batch).await;
     let mut forget = writer.batch(&[]);
     forget.forget.push(writer.stream());
-    ports
-        .partitions
-        .save(vec![forget])
-        .await
-        .unwrap()
-        .remove(0)
-        .unwrap();
+    save(ports, forget).await;
+}
+
+/// What has left the live view is read from the archive, with the hashes of the chain.
+pub async fn a_stream_that_was_forgotten_is_read_from_the_archive(ports: Ports) {
+    let mut writer = Writer::own(&ports, P0).await;
+    leave(&ports, &mut writer, &["a", "b", "c"]).await;
+    let stream = writer.stream();
+    let page = read(&ports, stream.clone(), 1, u64::MAX, 10).await;
+    assert_eq!((seqs(&page), page.upto()), (vec![2, 3], writer.head));
+    assert_eq!(seqs(&read(&ports, stream.clone(), 0, 2, 10).await), [1, 2]);
+    let first = read(&ports, stream, 0, 1, 1).await;
+    assert_eq!(page.after, first.upto());
+}
+
+/// A stream that has left has head 0, no cursors and no followers. Forgetting it again is fine, as
+/// is forgetting one that never was.
+pub async fn of_a_forgotten_stream_nothing_is_left_but_the_archive(ports: Ports) {
+    let mut writer = Writer::own(&ports, P0).await;
+    let here = node("n1");
+    ports.leases.open(&here, LONG).await.unwrap();
+    writer.save(&ports, &["a"]).await;
+    save(&ports, writer.cursor(Participant::Bot, 1)).await;
+    follow(&ports, &writer, &here, FollowFrom::Tail(0)).await;
+    leave(&ports, &mut writer, &["b"]).await;
+    let mut again = writer.batch(&[]);
+    again.forget = vec![writer.stream(), StreamId::Board(DeskId::literal("none"))];
+    save(&ports, again).await;
+
+    let stream = writer.stream();
+    assert_eq!(ports.streams.routes(&stream).await.unwrap(), []);
+    let heads = ports.streams.heads(std::slice::from_ref(&stream)).await;
+    assert_eq!(heads.unwrap(), [Position::default()]);
+    let followed = follow(&ports, &writer, &here, FollowFrom::After(writer.head)).await;
     assert_eq!(
-        seqs(&read(&ports, writer.stream(), 1, u64::MAX, 10).await),
-        [2, 3]
+        (followed.head, followed.access),
+        (Position::default(), None)
     );
+    assert_eq!((followed.page.events, followed.cursors), (vec![], vec![]));
+}
+
+/// A batch may hold the last event of a stream and its leave: a rebuild saves many decisions at
+/// once.
+pub async fn a_stream_is_forgotten_after_the_decisions_of_its_batch(ports: Ports) {
+    let mut writer = Writer::own(&ports, P0).await;
+    let mut batch = writer.batch(&["a", "b"]);
+    archive(&ports, &batch).await;
+    batch.forget.push(writer.stream());
+    save(&ports, batch).await;
+    let stream = writer.stream();
+    let heads = ports.streams.heads(std::slice::from_ref(&stream)).await;
+    assert_eq!(heads.unwrap(), [Position::default()]);
+    assert_eq!(seqs(&read(&ports, stream, 0, u64::MAX, 10).await), [1, 2]);
+}
+
+/// A stream whose beginning is in the archive and whose end is live is read page by page without
+/// a hole; what neither has is an error, not an end.
+pub async fn reading_across_the_archives_end_leaves_no_hole(ports: Ports) {
+    let mut writer = Writer::own(&ports, P0).await;
+    leave(&ports, &mut writer, &["a", "b", "c"]).await;
+    writer.save(&ports, &["d", "e"]).await;
+    for limit in [1, 2, 10] {
+        let mut all = Vec::new();
+        let mut last = Position::default();
+        while last.seq < writer.head.seq {
+            let page = read(&ports, writer.stream(), last.seq.0, u64::MAX, limit).await;
+            assert_eq!(page.after, last, "pages join, with pages of {limit}");
+            all.extend(seqs(&page));
+            last = page.upto();
+        }
+        assert_eq!((all, last), (vec![1, 2, 3, 4, 5], writer.head));
+    }
+    let mut other = Writer::own(&ports, Partition(1)).await;
+    let lost = other.batch(&["a", "b"]);
+    other.applied = lost.expected;
+    other.save(&ports, &["c"]).await;
+    let range = ReadRange {
+        stream: other.stream(),
+        after: Seq(0),
+        upto: Seq(u64::MAX),
+        limit: 10,
+    };
+    let read = ports.streams.read(range).await;
+    assert_eq!(read.unwrap_err().kind(), ErrorKind::Corrupt);
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     command::DialogSettings,
     event::{CustomerEvent, DialogEvent, Phase},
-    limits::{CURSORS_MAX, EDITABLE_MAX, INCIDENTS_MAX},
+    limits::{CURSORS_MAX, EDITABLE_MAX, INCIDENTS_MAX, LEAVING_MAX},
     state::{Cursor, CustomerState, DialogState, FIRST_EPOCH, Ownership, Writer},
 };
 use crate::{
@@ -55,11 +55,23 @@ impl CustomerState {
         }
     }
 
+    /// A stream has left the live view. One that is not leaving is ignored.
+    pub fn apply_forgotten(&mut self, stream: &StreamId) {
+        if let StreamId::Dialog(dialog) = stream {
+            self.leaving.remove(dialog);
+        }
+    }
+
     fn apply_own(&mut self, event: &CustomerEvent) {
         match event {
             CustomerEvent::DialogSettled { dialog } => {
                 let left: Option<DialogState> = self.dialogs.remove(dialog);
                 debug_assert!(left.is_some(), "a dialog leaves twice");
+                self.leaving
+                    .extend(left.map(|left| (*dialog, left.position)));
+                if self.leaving.len() > LEAVING_MAX {
+                    self.leaving.pop_first();
+                }
             }
             CustomerEvent::Linked { other } => {
                 self.links.insert(other.clone());

@@ -167,6 +167,7 @@ impl<B> CustomerCommand<B> {
                 grant,
                 epoch,
             },
+            Self::Archived { dialog, upto } => To::Archived { dialog, upto },
             Self::Timer { key, generation } => To::Timer { key, generation },
         })
     }
@@ -194,6 +195,7 @@ impl<B> CustomerCommand<B> {
             | Self::Cursor { dialog, .. }
             | Self::System { dialog, .. }
             | Self::Confirm { dialog, .. }
+            | Self::Archived { dialog, .. }
             | Self::OwnerLost { dialog, .. } => Some(*dialog),
             Self::Open(_)
             | Self::Write { .. }

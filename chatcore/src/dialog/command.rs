@@ -10,6 +10,7 @@ use crate::{
         ChannelId, CustomerId, DeskId, DialogId, GrantId, Label, OwnerEpoch, QueueId, QueueRef,
         Seq, StaffId,
     },
+    record::Position,
 };
 
 /// A command to a customer. `B` is the form of what people write: [`Content`] before admission,
@@ -214,6 +215,14 @@ pub enum CustomerCommand<B> {
         grant: GrantId,
         /// The epoch, as told by `Held`.
         epoch: OwnerEpoch,
+    },
+    /// The archive has a settled dialog whole: it leaves the live view. Void when it has left, or
+    /// when its last event is another.
+    Archived {
+        /// The dialog.
+        dialog: DialogId,
+        /// Its last event, as the archive has it.
+        upto: Position,
     },
     /// A timer of this customer fired.
     Timer {

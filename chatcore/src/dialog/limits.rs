@@ -8,6 +8,10 @@ pub const EDITABLE_MAX: usize = 200;
 pub const OPEN_DIALOGS_MAX: usize = 8;
 /// Dialogs of one customer kept in the state, closed ones within their reopen window included.
 pub const DIALOGS_MAX: usize = 64;
+/// Dialogs of one customer that have settled and are not known to be in the archive. When it takes
+/// nothing for so long that there are more, the oldest stays in the live view until that is built
+/// again.
+pub const LEAVING_MAX: usize = 512;
 /// Links of a customer.
 pub const LINKS_MAX: usize = 32;
 /// Replies of one bot answer.

@@ -36,6 +36,10 @@ pub struct CustomerState {
     pub(super) position: Position,
     pub(super) dialogs: BTreeMap<DialogId, DialogState>,
     pub(super) links: BTreeSet<CustomerId>,
+    /// Dialogs that have settled and are in the live view still, with their last event: until the
+    /// archive has them whole.
+    #[serde(default)]
+    pub(super) leaving: BTreeMap<DialogId, Position>,
 }
 
 impl CustomerState {
@@ -47,6 +51,7 @@ impl CustomerState {
             position: Position::default(),
             dialogs: BTreeMap::new(),
             links: BTreeSet::new(),
+            leaving: BTreeMap::new(),
         }
     }
 
@@ -71,6 +76,13 @@ impl CustomerState {
     #[must_use]
     pub fn links(&self) -> &BTreeSet<CustomerId> {
         &self.links
+    }
+
+    /// Dialogs that have settled and are in the live view still, until the archive has them whole:
+    /// each with its last event, by number. At most
+    /// [`LEAVING_MAX`](super::limits::LEAVING_MAX).
+    pub fn leaving(&self) -> impl ExactSizeIterator<Item = (DialogId, Position)> {
+        self.leaving.iter().map(|(id, last)| (*id, *last))
     }
 
     /// The last event of a stream of this customer; none for a stream that is not (or no longer)

@@ -86,6 +86,12 @@ pub trait Effect: fmt::Debug + Send + Sync + 'static {
     /// Whether it has to do with these events; cheap and pure.
     fn wants(&self, appended: &Appended) -> bool;
 
+    /// Whether it must not be passed over: it is tried until it is done, however long that takes;
+    /// only what is `Corrupt` or `Invalid` is given up. What comes after it in its stream waits.
+    fn insists(&self) -> bool {
+        false
+    }
+
     /// Does it.
     ///
     /// # Errors

@@ -145,6 +145,7 @@ mod tests {
             appended: Vec::new(),
             cursors: Vec::new(),
             follow_ups: Vec::new(),
+            forget: Vec::new(),
             dialogs_opened: 0,
         };
         let work = Work {

@@ -251,8 +251,12 @@ async fn perform(ports: &Ports, effect: &dyn Effect, config: &EffectsConfig, ite
         tracing::warn!(effect = %effect.name(), stream = %item.stream, attempts, %error,
             "an effect failed");
         let outage = matches!(error.kind(), ErrorKind::Rebuilding | ErrorKind::Overloaded);
-        let hopeless = matches!(error.retry(), Retry::Never | Retry::Exhausted);
-        if hopeless || (attempts >= config.attempts_max && !outage) {
+        let hopeless = match effect.insists() {
+            true => matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Invalid),
+            false => matches!(error.retry(), Retry::Never | Retry::Exhausted),
+        };
+        let patient = outage || effect.insists();
+        if hopeless || (attempts >= config.attempts_max && !patient) {
             break error;
         }
         sleep(backoff(config, attempts, error.retry())).await;

@@ -205,6 +205,7 @@ impl Aggregate {
             appended: Vec::new(),
             cursors: Vec::new(),
             follow_ups: Vec::new(),
+            forget: Vec::new(),
             dialogs_opened: 0,
         }
     }
@@ -238,6 +239,7 @@ impl Aggregate {
             events,
             follow_ups,
             cursors,
+            forget,
         } = decided;
         let appended = self.append(at, events)?;
         let outcome = match outcome {
@@ -254,6 +256,7 @@ impl Aggregate {
         decision.appended = appended;
         decision.follow_ups = follow_ups;
         decision.cursors = cursors;
+        decision.forget = forget;
         Some(decision)
     }
 
@@ -341,6 +344,9 @@ impl Aggregate {
         }
         for cursor in &decision.cursors {
             self.machine.apply_cursor(cursor);
+        }
+        for stream in &decision.forget {
+            self.machine.apply_forgotten(stream);
         }
         self.unpark(decision);
         match &decision.verdict {

@@ -333,20 +333,17 @@ impl Lane {
             routes: None,
             publish_from: Offset(0),
         };
+        // Part of the decisions, so that a replay forgets what was forgotten.
+        let forget = stage.decisions.iter();
+        let forget = forget.flat_map(|stored| stored.decision.forget.clone());
         let batch = PartitionBatch {
-            partition: self.partition,
-            fence: self.fence,
-            incarnation: self.incarnation,
-            expected: self.applied,
             applied,
+            forget: forget.collect(),
             decisions: stage.decisions,
             snapshots,
             due,
-            dialogs: self.dialogs,
             received: stage.received,
-            events: self.events,
-            trial: None,
-            forget: Vec::new(),
+            ..self.note(None)
         };
         Ok((batch, job))
     }

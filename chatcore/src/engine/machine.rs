@@ -60,6 +60,12 @@ impl Machine {
         }
     }
 
+    pub(super) fn apply_forgotten(&mut self, stream: &StreamId) {
+        if let Self::Customer(state) = self {
+            state.apply_forgotten(stream);
+        }
+    }
+
     pub(super) fn access(&self, stream: &StreamId) -> Option<Access> {
         match (self, stream) {
             (Self::Customer(state), stream) => state.access(stream),

@@ -27,6 +27,7 @@ pub(super) fn decision(cause: u64) -> Decision {
         appended: Vec::new(),
         cursors: Vec::new(),
         follow_ups: Vec::new(),
+        forget: Vec::new(),
         dialogs_opened: 0,
     }
 }

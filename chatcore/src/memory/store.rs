@@ -461,7 +461,16 @@ impl StreamStore for MemoryStore {
         })?;
         match base {
             Some(base) if range.after >= base => Ok(page),
-            Some(base) => self.read_archive(&range, base).await,
+            Some(base) => {
+                let archived = self.read_archive(&range, base).await?;
+                let wanted = range.limit > 0 && range.after < range.upto;
+                if archived.events.is_empty() && wanted {
+                    return Err(Error::new(ErrorKind::Corrupt, "read a stream")
+                        .with_context("stream", &range.stream)
+                        .with_context("not in the archive after", range.after));
+                }
+                Ok(archived)
+            }
             None => self.read_archive(&range, Seq(u64::MAX)).await,
         }
     }

@@ -138,6 +138,7 @@ fn judge_customer(command: &mut CustomerCommand<Content>, rules: &Rules) -> Resu
         | C::Grant(_)
         | C::Confirm { .. }
         | C::OwnerLost { .. }
+        | C::Archived { .. }
         | C::Timer { .. } => Err(forbidden("no session may send this")),
     }
 }
@@ -205,6 +206,7 @@ fn judge_staff(command: &CustomerCommand<Content>, supervisor: bool) -> Result<N
         | C::Grant(_)
         | C::Confirm { .. }
         | C::OwnerLost { .. }
+        | C::Archived { .. }
         | C::Timer { .. } => Err(forbidden("no session may send this")),
     }
 }

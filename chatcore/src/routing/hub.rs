@@ -8,6 +8,7 @@ mod checks;
 mod customers;
 mod fan_out;
 mod lease;
+mod left;
 mod presence;
 mod run;
 mod signals;
@@ -136,6 +137,8 @@ struct Joined {
     customer: Option<CustomerId>,
     /// The highest event that came by.
     seen: Seq,
+    /// Where it ended, once it is known to have left the live view.
+    left: Option<Position>,
 }
 
 #[derive(Debug, Default)]

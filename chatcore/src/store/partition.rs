@@ -98,7 +98,8 @@ pub struct PartitionBatch {
     pub events: Offset,
     /// [`Mark::trial`] after.
     pub trial: Option<Trial>,
-    /// Streams that have left the live view: the archive has them.
+    /// Streams that leave the live view after the decisions: the archive has them. All of each
+    /// goes, with its cursors and routes; one that is not there is fine.
     pub forget: Vec<StreamId>,
 }
 

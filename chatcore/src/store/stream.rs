@@ -43,7 +43,7 @@ pub struct Followed {
     pub head: Position,
     /// How far each participant is (dialogs only).
     pub cursors: Vec<CursorMove>,
-    /// Who may see the stream now; `None` when it has no event yet.
+    /// Who may see the stream now; `None` when it has no event yet, or has left the live view.
     pub access: Option<Access>,
 }
 
@@ -123,13 +123,15 @@ pub trait StreamStore: fmt::Debug + Send + Sync + 'static {
     /// As above.
     async fn unfollow(&self, stream: &StreamId, node: &Node) -> Result<()>;
 
-    /// Reads a range; falls through to the archive for what has left the live view.
+    /// Reads a range; falls through to the archive for what has left the live view. A page may end
+    /// where the live view begins; the next one goes on there.
     ///
     /// # Errors
-    /// As above.
+    /// As above; `Corrupt` when neither the live view nor the archive has what a dialog had.
     async fn read(&self, range: ReadRange) -> Result<Page>;
 
-    /// The last positions of these streams, in their order; 0 for an empty one.
+    /// The last positions of these streams, in their order; 0 for an empty one, and for one that
+    /// has left the live view.
     ///
     /// # Errors
     /// As above.

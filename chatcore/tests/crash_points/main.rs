@@ -17,7 +17,7 @@ mod script;
 mod sweep;
 mod world;
 
-use chatcore::{engine::Aggregate, record::Decision};
+use chatcore::{engine::Aggregate, ids::StreamId, record::Decision};
 use run::Successor;
 use sweep::{sweep, without_fault};
 use world::{Loss, PARTITIONS};
@@ -32,6 +32,8 @@ fn the_script_exercises_both_machines_in_two_partitions() {
     assert_eq!(whole.missed, []);
     assert_eq!(whole.seen.letters.len(), 2);
     assert!(whole.seen.streams.values().all(|events| !events.is_empty()));
+    let left = [0, 1].map(|opened| StreamId::Dialog(script::dialog(opened)));
+    assert_eq!(whole.seen.left, left, "those that are over");
     for name in [
         "take",
         "save",

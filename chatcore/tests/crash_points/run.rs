@@ -8,6 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use chatcore::{
+    commands::CommandWriter,
+    effects::{ArchiveEffect, EffectsConfig, run_effect},
     engine::{Aggregate, Engine, EngineConfig, Machine, Published},
     ids::{Node, NodeEpoch, NodeId, Offset, Partition, Seq, StreamId, Target},
     journal::Log,
@@ -60,6 +62,8 @@ pub(crate) struct Seen {
     pub(crate) machines: Vec<Machine>,
     /// Why what became a dead letter.
     pub(crate) letters: BTreeSet<(String, Bytes)>,
+    /// The streams that have left the live view.
+    pub(crate) left: Vec<StreamId>,
 }
 
 /// How a run went.
@@ -108,6 +112,23 @@ fn start(world: &Arc<World>, tasks: &TaskTracker, gate: Arc<Gate>, batch: usize)
     }
 }
 
+/// Brings dialogs to the archive, beside the engines and without their faults.
+fn start_archive(world: &Arc<World>, tasks: &TaskTracker) -> AbortHandle {
+    let ports = world.ports.clone();
+    let commands = CommandWriter::new(ports.journal.clone());
+    let archive = ArchiveEffect::new(ports.archive.clone(), ports.streams.clone(), commands);
+    let run = run_effect(
+        ports,
+        Arc::new(archive),
+        EffectsConfig::default(),
+        CancellationToken::new(),
+    );
+    let task = tasks.spawn(async move {
+        let _ = run.await;
+    });
+    task.abort_handle()
+}
+
 /// Runs the script; `batch` is the most commands of one save.
 ///
 /// Answers none when it does not become quiet: something is lost for good.
@@ -115,6 +136,7 @@ pub(crate) async fn run(plan: Option<Plan>, batch: usize) -> Option<Ran> {
     let world = World::new(plan.is_some_and(|p| p.loss == Loss::LastSaves));
     let tasks = TaskTracker::new();
     let gate = plan.map_or_else(Gate::none, |plan| gate(&world, plan));
+    let archive = start_archive(&world, &tasks);
     let mut stage = Stage {
         engines: vec![start(&world, &tasks, Arc::new(gate), batch)],
         follower: Follower::new(&world).await,
@@ -135,6 +157,7 @@ pub(crate) async fn run(plan: Option<Plan>, batch: usize) -> Option<Ran> {
     for engine in &stage.engines {
         engine.task.abort();
     }
+    archive.abort();
     stage.tasks.close();
     stage.tasks.wait().await;
     ran
@@ -249,6 +272,10 @@ async fn observe(world: &Arc<World>, follower: &Follower, gate: &Gate) -> Ran {
         assert_eq!(contradictions, 0, "frames of {stream} told another history");
         histories.insert(stream, history);
     }
+    let mut left = streams();
+    let heads = world.ports.streams.heads(&left).await.unwrap();
+    let mut heads = heads.into_iter();
+    left.retain(|_| heads.next().is_some_and(|head| head.seq == Seq(0)));
     let mut machines = Vec::new();
     let mut states = Vec::new();
     for target in [script::anna(), script::desk()] {
@@ -270,6 +297,7 @@ async fn observe(world: &Arc<World>, follower: &Follower, gate: &Gate) -> Ran {
             replies: follower.replies.clone(),
             published,
             machines,
+            left,
             letters: letters
                 .into_iter()
                 .map(|(_, letter)| (letter.reason.to_string(), letter.record))

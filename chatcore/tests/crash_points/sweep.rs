@@ -51,6 +51,9 @@ fn judge(plan: Plan, ran: Option<&Ran>, whole: &Ran) -> Option<String> {
     if seen.machines != expected.machines {
         return Some("the states differ".to_owned());
     }
+    if seen.left != expected.left {
+        return Some(format!("these have left the store: {:?}", seen.left));
+    }
     if seen.letters != expected.letters {
         return Some(format!("the dead letters differ: {:?}", seen.letters));
     }

@@ -10,6 +10,7 @@ use std::{
 
 use chatcore::{
     clock::{Clock, Timestamp},
+    engine::{Aggregate, Machine},
     ids::{Offset, Partition},
     journal::Log,
     memory::{
@@ -19,6 +20,8 @@ use chatcore::{
     ports::Ports,
 };
 use tokio::sync::Notify;
+
+use crate::script;
 
 /// The desk is in one partition and the customer in the other, so that the order of commands in
 /// each depends on nothing but the order of the other's follow-ups.
@@ -163,6 +166,17 @@ impl World {
                 return false;
             }
         }
-        true
+        self.all_have_left().await
+    }
+
+    /// Whether no dialog that has settled is in the live view still.
+    async fn all_have_left(&self) -> bool {
+        let anna = [script::anna()];
+        let stored = self.ports.streams.load(&anna).await.unwrap();
+        let state = Aggregate::load(&anna[0], &stored[0]).unwrap();
+        match state.machine() {
+            Machine::Customer(state) => state.leaving().len() == 0,
+            Machine::Desk(_) => unreachable!(),
+        }
     }
 }

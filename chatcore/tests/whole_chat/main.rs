@@ -10,6 +10,7 @@
     reason = "a test may end at once"
 )]
 
+mod leaving;
 mod person;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

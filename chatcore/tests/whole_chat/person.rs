@@ -89,16 +89,29 @@ impl Person {
         StaffId::try_new(self.id()).unwrap()
     }
 
+    /// Has this of a stream, as one who was here long ago.
+    pub(crate) fn had(&mut self, stream: StreamId, at: Position) {
+        let told = Told {
+            at,
+            ..Told::default()
+        };
+        self.streams.insert(stream, told);
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        Identity {
+            who: self.who.clone(),
+            name: self.id(),
+            assurance: Assurance::Authenticated,
+            expires_at: Timestamp(i64::MAX),
+        }
+    }
+
     /// Opens a session that goes on where the last one was.
     pub(crate) fn come(&mut self, chat: &Chat) {
         let followed = self.streams.iter().filter(|(_, told)| told.left.is_none());
         let connect = Connect {
-            identity: Identity {
-                who: self.who.clone(),
-                name: self.id(),
-                assurance: Assurance::Authenticated,
-                expires_at: Timestamp(i64::MAX),
-            },
+            identity: self.identity(),
             device: self.device.clone(),
             resume: followed.map(|(id, told)| (id.clone(), told.at)).collect(),
             trace: None,

@@ -118,6 +118,7 @@ impl CustomerState {
                 grant,
                 epoch,
             } => self.owner_lost(cx, *dialog, desk, (*grant, *epoch)),
+            C::Archived { dialog, upto } => self.archived(cx, *dialog, *upto),
             C::Timer { key, generation } => self.timer(cx, key, *generation),
         }
     }

@@ -7,9 +7,9 @@ use crate::{
         CustomerCommand, CustomerEvent, CustomerTimer, DialogEvent, Phase, Rejection,
         limits::LINKS_MAX, state::CustomerState,
     },
-    ids::{CustomerId, Label, Participant, StreamId},
+    ids::{CustomerId, DialogId, Label, Participant, StreamId},
     machine::{Context, Decided},
-    record::Event,
+    record::{Event, Position},
     sabotage::{Switch, on},
 };
 
@@ -82,6 +82,15 @@ impl CustomerState {
                 .closes(Participant::System, Label::literal("wrap_up_timeout"))),
             CustomerTimer::ReopenEnds(dialog) => Ok(self.settled(*dialog)),
         }
+    }
+
+    /// The archive has a settled dialog whole. Only one that ended just there may leave.
+    pub(super) fn archived(&self, cx: &Context, dialog: DialogId, upto: Position) -> Verdict {
+        Author::of(cx, &self.customer)?.must_be(Author::System)?;
+        if self.leaving.get(&dialog) != Some(&upto) {
+            return Err(Rejection::Void);
+        }
+        Ok(Decided::accepted(Some(dialog)).forgetting(StreamId::Dialog(dialog)))
     }
 
     fn by_system_or_supervisor(&self, cx: &Context) -> Result<(), Rejection> {

@@ -111,6 +111,7 @@ fn grants(dialog: DialogId, number: u64, to: &'static str, expected: OwnerEpoch)
 struct Logged {
     events: Vec<(StreamId, StreamEvent<Sealed>)>,
     cursors: Vec<CursorMove>,
+    forget: Vec<StreamId>,
 }
 
 /// The engine's part of the work, without its storage.
@@ -156,10 +157,12 @@ impl World {
         if decided.outcome.is_err() {
             assert!(decided.events.is_empty(), "a rejection with events");
             assert!(decided.cursors.is_empty(), "a rejection with cursors");
+            assert!(decided.forget.is_empty(), "a rejection that forgets");
         }
         let mut logged = Logged {
             events: Vec::new(),
             cursors: decided.cursors.clone(),
+            forget: decided.forget.clone(),
         };
         for (stream, event) in &decided.events {
             let event = self.placed(stream, event.clone());
@@ -171,6 +174,9 @@ impl World {
         }
         for moved in &decided.cursors {
             self.state.apply_cursor(moved);
+        }
+        for stream in &decided.forget {
+            self.state.apply_forgotten(stream);
         }
         for follow_up in &decided.follow_ups {
             if let (Target::Desk(desk), Command::Desk(command)) =

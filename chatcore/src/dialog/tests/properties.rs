@@ -205,6 +205,12 @@ impl Run {
         let state = &self.world.state;
         assert!(state.dialogs.len() <= limits::DIALOGS_MAX);
         assert!(state.links.len() <= limits::LINKS_MAX);
+        assert!(state.leaving.len() <= limits::LEAVING_MAX);
+        let both = state
+            .leaving
+            .keys()
+            .find(|id| state.dialogs.contains_key(id));
+        assert_eq!(both, None, "in the state and leaving");
         let open = state.dialogs().filter(|(_, d)| d.phase() != Phase::Closed);
         assert!(open.count() <= limits::OPEN_DIALOGS_MAX);
         for (_, dialog) in state.dialogs() {
@@ -255,6 +261,12 @@ impl Run {
         }
         assert_eq!(self.world.state.dialogs().count(), 0);
         assert_eq!(self.world.state.due(), []);
+        // And with the archive's word for each nothing is left to be forgotten.
+        let leaving: Vec<_> = self.world.state.leaving().collect();
+        for (dialog, upto) in leaving {
+            self.send(&Participant::System, &Cmd::Archived { dialog, upto });
+        }
+        assert_eq!(self.world.state.leaving().count(), 0);
     }
 }
 
@@ -298,7 +310,7 @@ proptest! {
 #[test]
 fn the_limits_hold_in_a_long_run() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let strategy = prop::collection::vec(steps(400), 20);
+    let strategy = prop::collection::vec(steps(400), 30);
     let long = strategy.new_tree(&mut runner).unwrap().current();
     let mut run = Run::new();
     let mut accepted = BTreeMap::<&str, usize>::new();

@@ -6,7 +6,7 @@ use super::*;
 use crate::dialog::{CustomerTimer, HandOver, TransferTo, limits};
 
 /// The names of all commands.
-pub(super) const KINDS: [&str; 26] = [
+pub(super) const KINDS: [&str; 27] = [
     "open",
     "message",
     "edit",
@@ -33,6 +33,7 @@ pub(super) const KINDS: [&str; 26] = [
     "owner_lost",
     "timer",
     "write",
+    "archived",
 ];
 
 /// The name of a command. Whoever adds one is led here, and by the tests to the rest.
@@ -63,6 +64,7 @@ pub(super) fn kind(command: &Cmd) -> &'static str {
         Cmd::Grant(_) => "grant",
         Cmd::Confirm { .. } => "confirm",
         Cmd::OwnerLost { .. } => "owner_lost",
+        Cmd::Archived { .. } => "archived",
         Cmd::Timer { .. } => "timer",
     }
 }
@@ -148,9 +150,8 @@ impl Step {
         match KINDS[self.kind] {
             "open" | "write" | "ask_person" | "rate" => customer(),
             "bot_answer" => Participant::Bot,
-            "system" | "emergency" | "link" | "grant" | "confirm" | "owner_lost" | "timer" => {
-                Participant::System
-            }
+            "system" | "emergency" | "link" | "grant" | "confirm" | "owner_lost" | "timer"
+            | "archived" => Participant::System,
             "message" | "edit" | "delete" | "close" | "reopen" | "cursor"
                 if self.a.is_multiple_of(2) =>
             {
@@ -324,6 +325,13 @@ impl Step {
                     key,
                     generation: generation + u64::from(self.b.is_multiple_of(8)),
                 }
+            }
+            "archived" => {
+                let leaving: Vec<_> = world.state.leaving().collect();
+                let found = leaving.get(usize::from(self.a) % leaving.len().max(1));
+                let (dialog, mut upto) = found.copied().unwrap_or((dialog, Position::default()));
+                upto.seq.0 += u64::from(self.b.is_multiple_of(4));
+                Cmd::Archived { dialog, upto }
             }
             _ => return None,
         })

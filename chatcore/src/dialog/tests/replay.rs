@@ -16,6 +16,9 @@ fn replayed(state: &mut CustomerState, log: &[Logged]) {
         for moved in &logged.cursors {
             state.apply_cursor(moved);
         }
+        for stream in &logged.forget {
+            state.apply_forgotten(stream);
+        }
     }
 }
 

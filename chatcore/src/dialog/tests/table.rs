@@ -169,6 +169,10 @@ impl Stage {
                 key: CustomerTimer::ReopenEnds(dialog),
                 generation: self.generation(),
             },
+            "archived" => Cmd::Archived {
+                dialog,
+                upto: self.world.state.dialog(dialog).unwrap().position(),
+            },
             _ => return None,
         })
     }
@@ -313,6 +317,7 @@ const TABLE: &[Row] = &[
     ("rate", &[("customer", "wrong_phase wrong_phase wrong_phase wrong_phase ok ok")]),
     ("wrap_up_timer", &[("system", "void void void void ok   void")]),
     ("reopen_timer",  &[("system", "void void void void void ok")]),
+    ("archived",      &[("system", "void void void void void void")]),
     // Who has it.
     ("ask_person",    &[("customer", "ok same wrong_phase wrong_phase wrong_phase closed")]),
     ("ask_elsewhere", &[("customer", "ok ok   wrong_phase wrong_phase wrong_phase closed")]),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::record::Position;
 use crate::{
     clock::Timestamp,
     dialog::{CustomerTimer, Grant, Granted, HandOver, Message, Open, TransferTo},
@@ -275,6 +276,13 @@ fn customer_commands() -> Vec<Row> {
                 dialog,
                 grant: GrantId(1),
                 epoch: EPOCH,
+            },
+            nobody,
+        ),
+        (
+            C::Archived {
+                dialog,
+                upto: Position::default(),
             },
             nobody,
         ),

@@ -23,9 +23,7 @@ impl Hub {
         let streams = self.state().joined();
         for streams in streams.chunks(HEADS_MAX) {
             let seen = self.seen(streams);
-            let heads = self
-                .in_time("check heads", self.ports.streams.heads(streams))
-                .await?;
+            let heads = self.heads(streams).await?;
             for ((stream, head), seen) in streams.iter().zip(heads).zip(seen) {
                 self.tell_head(stream, head, seen);
             }
@@ -107,8 +105,7 @@ impl Hub {
         if !marks.iter().all(|m| m.built && m.applied >= end) {
             return Ok(None);
         }
-        let heads = self.ports.streams.heads(std::slice::from_ref(stream));
-        let heads = self.in_time("check heads", heads).await?;
+        let heads = self.heads(std::slice::from_ref(stream)).await?;
         Ok(heads.first().copied())
     }
 

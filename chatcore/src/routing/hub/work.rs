@@ -145,7 +145,8 @@ impl Hub {
                 let followed = self.ports.streams.follow(follow);
                 let followed = self.in_time("write a route again", followed).await?;
                 let seen = seen.first().copied().unwrap_or_default();
-                self.tell_head(stream, followed.head, seen);
+                let head = self.head_or_left(stream, followed.head).await?;
+                self.tell_head(stream, head, seen);
             }
             Work::Unfollow => {
                 let gone = self.ports.streams.unfollow(stream, &self.node);
@@ -190,7 +191,12 @@ impl Hub {
             _ => from,
         };
         let call = self.ports.streams.follow(self.follow_call(stream, from));
-        let followed = self.in_time("follow a stream", call).await?;
+        let mut followed = self.in_time("follow a stream", call).await?;
+        if let (StreamId::Dialog(_), Seq(0)) = (stream, followed.head.seq)
+            && let Some(left) = self.follow_left(stream, from).await?
+        {
+            followed = left;
+        }
         let customer = followed.access.as_ref().and_then(customer_of);
         let customer = customer.or_else(|| customer_in_name(stream)).cloned();
         self.note(stream, customer.as_ref(), followed.head.seq);

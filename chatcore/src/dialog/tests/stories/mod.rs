@@ -1,6 +1,7 @@
 //! What a dialog does, told one behaviour at a time.
 
 mod hand;
+mod leave;
 mod life;
 mod talk;
 
