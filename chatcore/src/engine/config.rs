@@ -42,6 +42,10 @@ pub struct EngineConfig {
     pub deliver_max: Duration,
     /// After this many owners died over one command it is parked. Default 3.
     pub trials_max: u32,
+    /// Of the commands that are done with, at least the last so many of each partition stay in the
+    /// journal, to look things up; older ones are trimmed, some at a time. None: all stay. Default
+    /// 100 000.
+    pub commands_kept: Option<u64>,
 }
 
 impl Default for EngineConfig {
@@ -62,6 +66,7 @@ impl Default for EngineConfig {
             drain_max: Duration::from_secs(5),
             deliver_max: Duration::from_secs(1),
             trials_max: 3,
+            commands_kept: Some(100_000),
         }
     }
 }

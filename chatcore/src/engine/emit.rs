@@ -259,8 +259,8 @@ async fn bury(cx: &Context, partition: Partition, job: &Job) -> Result<()> {
             continue;
         };
         let record = match job.letters.get(&decision.cause) {
-            Some(bytes) if decision.unparked.is_none() => bytes.clone(),
-            _ => reread(cx, partition, decision).await?,
+            Some(bytes) => bytes.clone(),
+            None => reread(cx, partition, decision).await?,
         };
         let letter = DeadLetter {
             origin: Label::literal("engine"),

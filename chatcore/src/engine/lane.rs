@@ -207,8 +207,9 @@ impl Lane {
             Held::Readable(aggregate) => Some(aggregate.decide(&input)),
             Held::Unread(unread) => unread.park(&input),
         };
-        if decision.as_ref().is_some_and(is_letter) {
-            stage.raw.insert(record.offset, record.bytes.clone());
+        if let Some(decision) = decision.as_ref().filter(|d| is_letter(d)) {
+            let raw = raw_of(&resident.held, record, decision)?;
+            stage.raw.insert(record.offset, raw);
         }
         if let CommandId::FollowUp {
             partition,
@@ -380,6 +381,16 @@ impl Lane {
     /// The first record that has not been decided, cloned so that a failure loses nothing.
     pub(super) fn peek(&self, limit: usize) -> Vec<Record> {
         self.pending.iter().take(limit).cloned().collect()
+    }
+}
+
+/// The record of a decision that is a dead letter. One that was parked may have left the journal:
+/// the state has what it said.
+fn raw_of(held: &Held, record: &Record, decision: &Decision) -> Result<Bytes> {
+    let parked = held.readable().and_then(|state| state.parked().next());
+    match parked.filter(|parked| Some(parked.offset) == decision.unparked) {
+        Some(parked) => record::encode(&parked.command),
+        None => Ok(record.bytes.clone()),
     }
 }
 

@@ -46,6 +46,8 @@ pub(super) struct Owned {
     pub(super) lane: Lane,
     /// The group's position, as far as this worker committed it.
     pub(super) committed: Offset,
+    /// Commands below this have left the journal, as far as this worker knows.
+    pub(super) commands_trimmed: Offset,
     pub(super) jobs: mpsc::Sender<Job>,
     pub(super) progress: Arc<Progress>,
     pub(super) restarts: u32,
@@ -80,6 +82,7 @@ impl Owned {
         tracker.spawn(emitter.run(receiver));
         Self {
             committed: was.committed,
+            commands_trimmed: Offset(0),
             restarts: was.restarts,
             lane,
             jobs,

@@ -99,6 +99,9 @@ async fn attempt(cx: &Context, takeover: &Takeover) -> Result<Lane> {
     if is_behind && !sabotage::on(Switch::DecidedAgain) {
         replay(cx, &mut lane, &found).await?;
     }
+    if lane.applied < first && first <= takeover.committed {
+        pass_over(cx, &mut lane, first).await?;
+    }
     if !found.is_whole {
         cx.ports
             .partitions
@@ -321,6 +324,19 @@ async fn replay(cx: &Context, lane: &mut Lane, found: &Found) -> Result<()> {
             lane.evict(u64::MAX);
         }
     }
+    Ok(())
+}
+
+/// The commands after the last published decision have left the journal: they were committed, so
+/// all that they led to was published, which is nothing (a follow-up that came twice, a record that
+/// nobody could read).
+async fn pass_over(cx: &Context, lane: &mut Lane, upto: Offset) -> Result<()> {
+    let batch = PartitionBatch {
+        applied: upto,
+        ..lane.note(lane.trial)
+    };
+    save(cx, batch).await?;
+    lane.applied = upto;
     Ok(())
 }
 

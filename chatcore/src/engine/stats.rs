@@ -58,6 +58,8 @@ counters! {
     emitted_for_others,
     /// Timers fired.
     timers,
+    /// Commands that were done with and left the journal.
+    commands_trimmed,
     /// Snapshots written.
     snapshots,
     /// Failures of a port after which the engine waited and tried again.

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     ids::{Node, Offset, Partition, StreamId, Target},
-    journal::{Consumer, Delivery, Record},
+    journal::{Consumer, Delivery, Log, Record},
     record,
 };
 
@@ -32,6 +32,9 @@ const DELIVERIES_MAX: usize = 64;
 
 /// The nodes that follow streams.
 pub(super) type Routes = BTreeMap<StreamId, Vec<Node>>;
+
+/// Commands that leave the journal at once; the rest goes with later commits.
+const TRIMMED_MAX: u64 = 10_000;
 
 /// How a take-over ended.
 type Recovered = (Partition, u64, Result<Option<Lane>>);
@@ -294,7 +297,35 @@ impl Worker {
                 }
                 Err(error) => tracing::warn!(%error, %partition, "could not trim the outbox"),
             }
+            if let Err(error) = self.trim_commands(partition).await {
+                tracing::warn!(%error, %partition, "could not trim the commands");
+            }
         }
+        Ok(())
+    }
+
+    /// Lets commands go that are committed: what they led to is in `events`, and what is parked is
+    /// in its state. A few are kept, and only so many go at once.
+    async fn trim_commands(&mut self, partition: Partition) -> Result<()> {
+        let (Some(Slot::Owned(owned)), Some(kept)) =
+            (self.slots.get_mut(&partition), self.cx.config.commands_kept)
+        else {
+            return Ok(());
+        };
+        let upto = owned.committed.0.saturating_sub(kept);
+        // Not for each one: by a tenth of what is kept.
+        if upto < owned.commands_trimmed.0 + (kept / 10).max(1) {
+            return Ok(());
+        }
+        let journal = &self.cx.ports.journal;
+        let (first, _) = journal.bounds(Log::Commands, partition).await?;
+        let before = Offset(upto.min(first.0 + TRIMMED_MAX));
+        if before > first {
+            journal.trim(Log::Commands, partition, before).await?;
+            let trimmed = usize::try_from(before.0 - first.0).unwrap_or(usize::MAX);
+            count(&self.cx.stats.commands_trimmed, trimmed);
+        }
+        owned.commands_trimmed = before.max(first);
         Ok(())
     }
 

@@ -42,6 +42,7 @@ fn the_script_exercises_both_machines_in_two_partitions() {
         "follow up",
         "commit",
         "trim",
+        "trim the journal",
         "bury",
     ] {
         assert!(whole.effects.contains(&name), "{name}");

@@ -157,8 +157,11 @@ impl Journal for Gated {
     }
 
     async fn trim(&self, log: Log, partition: Partition, before: Offset) -> Result<()> {
-        self.gate.opened().await;
-        self.ports().journal.trim(log, partition, before).await
+        self.effect(
+            "trim the journal",
+            self.ports().journal.trim(log, partition, before),
+        )
+        .await
     }
 }
 

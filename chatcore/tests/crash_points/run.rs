@@ -98,6 +98,7 @@ fn start(world: &Arc<World>, tasks: &TaskTracker, gate: Arc<Gate>, batch: usize)
         batch_records_max: batch,
         // Often, so that the sweep meets them.
         snapshot_decisions: 7,
+        commands_kept: Some(2),
         ..EngineConfig::default()
     };
     let ports = gated(world, &gate, &membership);
