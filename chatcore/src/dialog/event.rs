@@ -161,6 +161,32 @@ pub enum DialogEvent<B> {
     },
 }
 
+impl<B> DialogEvent<B> {
+    /// Whether who may see the dialog is after it as it was before.
+    pub(crate) fn keeps_access(&self) -> bool {
+        match self {
+            Self::Message { .. }
+            | Self::Edited { .. }
+            | Self::Deleted { .. }
+            | Self::Note { .. }
+            | Self::Tagged { .. }
+            | Self::TopicSet { .. }
+            | Self::System { .. }
+            | Self::Emergency { .. }
+            | Self::Rated { .. } => true,
+            Self::Opened { .. }
+            | Self::Ruled { .. }
+            | Self::Waiting { .. }
+            | Self::Assigned { .. }
+            | Self::Held
+            | Self::Resumed
+            | Self::WrapUp
+            | Self::Closed { .. }
+            | Self::Reopened { .. } => false,
+        }
+    }
+}
+
 /// What happened to a customer as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

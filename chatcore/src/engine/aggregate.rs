@@ -38,6 +38,9 @@ use crate::{
 /// level, raised in the state once every worker knows it.
 pub const LEVEL: u16 = 1;
 
+/// New events of one stream, and the position before them.
+type Grouped = (StreamId, Position, Vec<StreamEvent<Sealed>>);
+
 /// A command, with all that deciding it depends on beside the state.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
@@ -289,7 +292,7 @@ impl Aggregate {
         if events.is_empty() {
             return Some(Vec::new());
         }
-        let mut grouped: Vec<(StreamId, Position, Vec<StreamEvent<Sealed>>)> = Vec::new();
+        let mut grouped: Vec<Grouped> = Vec::new();
         for (stream, event) in events {
             let index = grouped.iter().position(|(known, ..)| *known == stream);
             let after = match index.and_then(|i| grouped.get(i)) {
@@ -302,25 +305,43 @@ impl Aggregate {
                 None => grouped.push((stream, after, vec![event])),
             }
         }
-        let mut machine = self.machine.clone();
-        for (stream, _, events) in &grouped {
-            for event in events {
-                machine.apply(stream, event);
-            }
-        }
-        let appended = grouped.into_iter().map(|(stream, after, events)| {
+        let all = grouped.iter().flat_map(|(_, _, events)| events);
+        let after = if self.machine.keeps_access(all.map(|event| &event.event)) {
+            debug_assert!(self.is_access_kept(&grouped), "{grouped:?}");
+            None
+        } else {
+            Some(self.machine_after(&grouped))
+        };
+        let appended = grouped.into_iter().map(|(stream, position, events)| {
             // A dialog that leaves the state with its last event is judged as it was before.
-            let access = machine
-                .access(&stream)
+            let access = after
+                .as_ref()
+                .and_then(|machine| machine.access(&stream))
                 .or_else(|| self.machine.access(&stream))?;
             Some(Appended {
                 stream,
-                after,
+                after: position,
                 events,
                 access,
             })
         });
         appended.collect()
+    }
+
+    fn machine_after(&self, grouped: &[Grouped]) -> Machine {
+        let mut machine = self.machine.clone();
+        for (stream, _, events) in grouped {
+            for event in events {
+                machine.apply(stream, event);
+            }
+        }
+        machine
+    }
+
+    fn is_access_kept(&self, grouped: &[Grouped]) -> bool {
+        let after = self.machine_after(grouped);
+        let mut streams = grouped.iter().map(|(stream, ..)| stream);
+        streams.all(|stream| after.access(stream) == self.machine.access(stream))
     }
 
     /// Changes the state as it was decided; the only thing that does. A decision that is in the
@@ -339,8 +360,7 @@ impl Aggregate {
         }
         if !decision.appended.is_empty() {
             let machine = &self.machine;
-            self.heads
-                .retain(|stream, _| machine.access(stream).is_some());
+            self.heads.retain(|stream, _| machine.has(stream));
         }
         for cursor in &decision.cursors {
             self.machine.apply_cursor(cursor);

@@ -68,16 +68,29 @@ async fn keep_snapshots(cx: &Context, partition: Partition, job: &Job) -> Result
     cx.ports.snapshots.put(partition, snapshots).await
 }
 
-/// [`EventRecord`] without a copy of the decision; the same bytes.
+/// What stands before the decision in an [`EventRecord`].
 ///
 /// [`EventRecord`]: crate::record::EventRecord
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Publishing<'a> {
+enum Publishing {
     Decided {
         fence: Fence,
-        decision: &'a Decision,
+        /// Nil, in its one byte, where the decision goes.
+        decision: (),
     },
+}
+
+/// The record of a decision, from the bytes that it was saved with: it is encoded once.
+fn publishing(fence: Fence, decision: &[u8]) -> Result<Bytes> {
+    let before = record::encode(&Publishing::Decided {
+        fence,
+        decision: (),
+    })?;
+    let before = before.split_last().map_or(&[][..], |(_, before)| before);
+    // Without its version byte.
+    let decision = decision.get(1..).unwrap_or_default();
+    Ok([before, decision].concat().into())
 }
 
 async fn publish_and_follow(
@@ -89,10 +102,7 @@ async fn publish_and_follow(
     let mut published = Vec::new();
     for stored in &job.decisions {
         if stored.decision.cause >= job.publish_from {
-            let bytes = record::encode(&Publishing::Decided {
-                fence,
-                decision: &stored.decision,
-            })?;
+            let bytes = publishing(fence, &stored.bytes)?;
             published.push(cx.append(Log::Events, partition, bytes).await?);
         }
     }
@@ -303,10 +313,7 @@ mod tests {
     #[test]
     fn what_is_published_has_the_bytes_of_its_record() {
         let decision = testing::decision(3);
-        let bytes = record::encode(&Publishing::Decided {
-            fence: Fence(2),
-            decision: &decision,
-        });
+        let bytes = publishing(Fence(2), &record::encode(&decision).unwrap());
         let record = EventRecord::Decided {
             fence: Fence(2),
             decision: Box::new(decision),

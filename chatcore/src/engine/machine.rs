@@ -9,7 +9,7 @@ use crate::{
     ids::{StreamId, Target},
     machine::{Context, Decided},
     queue::{DeskState, Policies},
-    record::{self, Access, Command, CursorMove, StreamEvent},
+    record::{self, Access, Command, CursorMove, Event, StreamEvent},
     store::DueLine,
 };
 
@@ -71,6 +71,29 @@ impl Machine {
             (Self::Customer(state), stream) => state.access(stream),
             (Self::Desk(state), StreamId::Board(_)) => Some(state.access()),
             (Self::Desk(_), _) => None,
+        }
+    }
+
+    /// Whether the events leave it as it is who may see the streams. Then nobody has to apply them
+    /// to know, which for a long dialog costs more than all the rest of deciding.
+    pub(super) fn keeps_access<'a>(
+        &self,
+        events: impl IntoIterator<Item = &'a Event<Sealed>>,
+    ) -> bool {
+        match self {
+            Self::Customer(_) => events
+                .into_iter()
+                .all(|event| matches!(event, Event::Dialog(event) if event.keeps_access())),
+            // A board is its desk's, whatever happens there.
+            Self::Desk(_) => true,
+        }
+    }
+
+    /// Whether the stream is in the state.
+    pub(super) fn has(&self, stream: &StreamId) -> bool {
+        match self {
+            Self::Customer(state) => state.position(stream).is_some(),
+            Self::Desk(_) => matches!(stream, StreamId::Board(_)),
         }
     }
 

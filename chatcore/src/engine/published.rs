@@ -38,15 +38,20 @@ impl Published {
                 None
             }
             EventRecord::Decided { fence, decision } => {
-                if fence < self.fence || self.last.is_some_and(|last| decision.cause <= last) {
-                    return None;
-                }
-                // Whoever begins in the middle learns of the owner from what it published.
-                self.fence = fence;
-                self.last = Some(decision.cause);
-                Some(decision)
+                self.counts(fence, decision.cause).then_some(decision)
             }
         }
+    }
+
+    /// Whether the next record, of a decision with this cause, counts.
+    pub(crate) fn counts(&mut self, fence: Fence, cause: Offset) -> bool {
+        if fence < self.fence || self.last.is_some_and(|last| cause <= last) {
+            return false;
+        }
+        // Whoever begins in the middle learns of the owner from what it published.
+        self.fence = fence;
+        self.last = Some(cause);
+        true
     }
 
     /// The highest owner's fence so far.

@@ -8,7 +8,6 @@
 //! 4. Emit what is in the store and was not emitted: all that the committed offset has not passed.
 //! 5. The commands after the last one in the store are decided as usual.
 
-use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -374,8 +373,8 @@ async fn emit_difference(
     for decision in outbox {
         if decision.cause >= committed {
             difference.push(StoredDecision {
+                bytes: record::encode(&decision)?,
                 decision: std::sync::Arc::new(decision),
-                bytes: Bytes::new(),
             });
         }
     }
