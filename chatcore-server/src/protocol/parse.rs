@@ -49,14 +49,13 @@ pub fn parse_frame(text: &str) -> Result<ClientFrame, ParseError> {
         });
     }
     let mut json = serde_json::Deserializer::from_str(text);
-    let mut track = Track::new();
     let mut unknown = None;
-    let frame = serde_ignored::deserialize(Tracked::new(&mut json, &mut track), |path| {
+    let frame = serde_ignored::deserialize(&mut json, |path| {
         unknown.get_or_insert_with(|| kind_of(&path.to_string()));
     });
     let frame: ClientFrame = match frame {
         Ok(frame) => frame,
-        Err(error) => return Err(describe(&error, &track.path())),
+        Err(_) => return Err(broken(text)),
     };
     json.end()
         .map_err(|_| ParseError::bad("expected one JSON object and nothing after it"))?;
@@ -65,6 +64,19 @@ pub fn parse_frame(text: &str) -> Result<ClientFrame, ParseError> {
         Some(kind) => Err(ParseError::bad(format!(
             "somewhere in {kind}: a field that does not exist there"
         ))),
+    }
+}
+
+/// Reads it once more, to tell the place: keeping track of it costs as much as the reading.
+fn broken(text: &str) -> ParseError {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let mut track = Track::new();
+    let frame: Result<ClientFrame, _> =
+        serde_ignored::deserialize(Tracked::new(&mut json, &mut track), |_| {});
+    match frame {
+        Err(error) => describe(&error, &track.path()),
+        // The same text can't be read and not be read.
+        Ok(_) => ParseError::bad("expected one JSON object with one key, its kind"),
     }
 }
 

@@ -7,6 +7,7 @@
 mod archive;
 mod bot;
 mod channel;
+mod decoded;
 mod index;
 mod progress;
 mod push;

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Effect, Work,
+    decoded::{Decoded, Read},
     progress::{Item, Progress},
 };
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     ids::{Label, Offset, Partition},
     journal::{Consumer, DeadLetter, Delivery, Log, Record},
     ports::Ports,
-    record::{Decision, EventRecord, decode, encode},
+    record::{Decision, EventRecord, encode},
 };
 
 /// How effects are run.
@@ -35,6 +36,8 @@ pub struct EffectsConfig {
     /// How long work under way may take after shutdown began; then it is dropped and done again
     /// at the next start.
     pub drain: Duration,
+    /// Effects that run with clones of one configuration decode each event once.
+    decoded: Decoded,
 }
 
 impl Default for EffectsConfig {
@@ -47,6 +50,7 @@ impl Default for EffectsConfig {
             backoff_min: Duration::from_millis(200),
             backoff_max: Duration::from_secs(30),
             drain: Duration::from_secs(5),
+            decoded: Decoded::default(),
         }
     }
 }
@@ -153,11 +157,15 @@ impl Runner {
 
     async fn read(&mut self, partition: Partition, record: Record) -> Result<()> {
         let mut items = Vec::new();
-        match decode::<EventRecord>(&record.bytes) {
-            Ok(event) => {
+        match self.config.decoded.read(partition, &record) {
+            Ok(Read::Owner(fence)) => {
                 let published = self.published.entry(partition).or_default();
-                if let Some(decision) = published.take(event) {
-                    items = self.items(partition, record.offset, decision.into());
+                published.take(EventRecord::Owner { fence });
+            }
+            Ok(Read::Decided(fence, decision)) => {
+                let published = self.published.entry(partition).or_default();
+                if published.counts(fence, decision.cause) {
+                    items = self.items(partition, record.offset, decision);
                 }
             }
             Err(error) => {
