@@ -35,7 +35,18 @@ struct Shared {
     incarnation: Incarnation,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    changed: Notify,
+    commands: Notify,
+    events: Notify,
+}
+
+impl Shared {
+    /// Told when something changes for the readers of a log: others are not woken for nothing.
+    fn changed(&self, log: Log) -> &Notify {
+        match log {
+            Log::Commands => &self.commands,
+            Log::Events => &self.events,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -140,7 +151,8 @@ impl MemoryJournal {
                 incarnation,
                 clock,
                 state: Mutex::default(),
-                changed: Notify::new(),
+                commands: Notify::new(),
+                events: Notify::new(),
             }),
         }
     }
@@ -200,7 +212,7 @@ impl Journal for MemoryJournal {
             bytes,
         });
         drop(state);
-        self.shared.changed.notify_waiters();
+        self.shared.changed(log).notify_waiters();
         let (settle, pending) = Pending::new();
         // The other end is `pending`, which is alive.
         let _ = settle.send(Ok(receipt));
@@ -210,7 +222,7 @@ impl Journal for MemoryJournal {
     async fn ready(&self, log: Log, partition: Partition) -> Result<()> {
         self.check(partition, "append to the journal")?;
         loop {
-            let mut changed = std::pin::pin!(self.shared.changed.notified());
+            let mut changed = std::pin::pin!(self.shared.changed(log).notified());
             changed.as_mut().enable();
             let is_full = lock(&self.shared.state)
                 .logs
@@ -232,7 +244,7 @@ impl Journal for MemoryJournal {
         group.members.insert(member, Member::default());
         group.rebalance(self.shared.partitions);
         drop(state);
-        self.shared.changed.notify_waiters();
+        self.shared.changed(log).notify_waiters();
         Ok(Box::new(MemoryConsumer {
             shared: self.shared.clone(),
             key,
@@ -278,7 +290,7 @@ impl Journal for MemoryJournal {
             }
         }
         drop(state);
-        self.shared.changed.notify_waiters();
+        self.shared.changed(log).notify_waiters();
         Ok(())
     }
 }
@@ -363,7 +375,7 @@ impl MemoryConsumer {
             group.rebalance(self.shared.partitions);
         }
         drop(state);
-        self.shared.changed.notify_waiters();
+        self.shared.changed(self.key.0).notify_waiters();
     }
 }
 
@@ -372,7 +384,7 @@ impl Consumer for MemoryConsumer {
     async fn next(&mut self) -> Result<Delivery> {
         let shared = self.shared.clone();
         loop {
-            let mut changed = std::pin::pin!(shared.changed.notified());
+            let mut changed = std::pin::pin!(shared.changed(self.key.0).notified());
             changed.as_mut().enable();
             if let Some(delivery) = self.poll()? {
                 return Ok(delivery);
@@ -409,7 +421,7 @@ impl Consumer for MemoryConsumer {
         }
         self.with_member(|m| m.positions.get_mut(&partition).map(|p| *p = offset))
             .ok_or_else(|| Self::not_mine("seek", partition))?;
-        self.shared.changed.notify_waiters();
+        self.shared.changed(self.key.0).notify_waiters();
         Ok(())
     }
 
@@ -419,7 +431,7 @@ impl Consumer for MemoryConsumer {
 
     fn resume(&mut self, partition: Partition) {
         self.with_member(|m| Some(m.paused.remove(&partition)));
-        self.shared.changed.notify_waiters();
+        self.shared.changed(self.key.0).notify_waiters();
     }
 
     async fn leave(self: Box<Self>) -> Result<()> {

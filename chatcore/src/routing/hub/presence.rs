@@ -20,6 +20,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Operators {
     here: BTreeMap<(DeskId, StaffId), Here>,
+    /// Whether somebody may have to be told.
+    changed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +39,7 @@ impl Operators {
                 told: Some(false),
             });
             here.sessions += 1;
+            self.changed = true;
         }
     }
 
@@ -45,11 +48,13 @@ impl Operators {
             && let Some(here) = self.here.get_mut(&(desk.clone(), id.clone()))
         {
             here.sessions = here.sessions.saturating_sub(1);
+            self.changed = true;
         }
     }
 
     /// The node leaves: nobody is here any more.
     pub(super) fn all_went(&mut self) {
+        self.changed = true;
         for here in self.here.values_mut() {
             here.sessions = 0;
         }
@@ -57,17 +62,24 @@ impl Operators {
 
     /// Others may have declared this node lost: tell all again.
     pub(super) fn forget_told(&mut self) {
+        self.changed = true;
         for here in self.here.values_mut() {
             here.told = None;
         }
     }
 
     /// Who must be told next, and whether they are here.
-    fn next(&self) -> Option<(DeskId, StaffId, bool)> {
-        self.here
+    fn next(&mut self) -> Option<(DeskId, StaffId, bool)> {
+        if !self.changed {
+            return None;
+        }
+        let next = self
+            .here
             .iter()
             .find(|(_, here)| here.told != Some(here.sessions > 0))
-            .map(|((desk, id), here)| (desk.clone(), id.clone(), here.sessions > 0))
+            .map(|((desk, id), here)| (desk.clone(), id.clone(), here.sessions > 0));
+        self.changed = next.is_some();
+        next
     }
 
     fn told(&mut self, desk: DeskId, id: StaffId, came: bool) {

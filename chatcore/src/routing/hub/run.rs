@@ -19,6 +19,8 @@ use crate::{
     store::StoreIdentity,
 };
 
+/// Frames handed on before the hub looks at what else it has to do.
+const FRAMES_AT_ONCE: usize = 256;
 /// Longest pause before a broken inbox is opened again.
 const REOPEN_LAST: Duration = Duration::from_secs(5);
 /// Signals on their way at once.
@@ -133,15 +135,27 @@ impl Hub {
         }
     }
 
+    /// Hands on what has arrived, and what else is there already.
     async fn receive(&self, next: Result<InboxEvent>, inbox: &mut Box<dyn Inbox>) {
-        match next {
-            Ok(InboxEvent::Frame(frame)) => self.fan_out(&frame),
-            Ok(InboxEvent::Gap) => self.rewrite_all(),
-            Err(error) => {
-                tracing::warn!(%error, "the inbox broke, opening it again");
-                *inbox = self.open_inbox().await;
-                self.rewrite_all();
+        let mut next = Some(next);
+        let mut taken = 0;
+        while let Some(event) = next {
+            match event {
+                Ok(InboxEvent::Frame(frame)) => self.fan_out(&frame),
+                Ok(InboxEvent::Gap) => self.rewrite_all(),
+                Err(error) => {
+                    tracing::warn!(%error, "the inbox broke, opening it again");
+                    *inbox = self.open_inbox().await;
+                    self.rewrite_all();
+                    return;
+                }
             }
+            taken += 1;
+            next = if taken < FRAMES_AT_ONCE {
+                inbox.next().now_or_never()
+            } else {
+                None
+            };
         }
     }
 
