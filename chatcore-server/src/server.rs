@@ -9,7 +9,10 @@ use chatcore::{
     routing::SessionSender,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::{CancellationToken, WaitForCancellationFutureOwned},
+    task::TaskTracker,
+};
 
 use crate::{
     http::streams::Streams,
@@ -109,8 +112,9 @@ impl Server {
         self.0.drain.is_cancelled()
     }
 
-    pub(crate) async fn draining(&self) {
-        self.0.drain.cancelled().await;
+    /// Ends when it begins to leave.
+    pub(crate) fn drains(&self) -> WaitForCancellationFutureOwned {
+        self.0.drain.clone().cancelled_owned()
     }
 
     pub(crate) fn authenticator(&self) -> &dyn Authenticator {

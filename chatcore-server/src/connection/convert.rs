@@ -24,6 +24,7 @@ pub(super) fn frame(event: SessionEvent) -> Result<ServerFrame, Close> {
             after,
             upto,
             events,
+            memo: _,
         } => ServerFrame::Range {
             stream: stream.into(),
             after,

@@ -1,18 +1,20 @@
 //! The half of a connection that speaks: what the session is told, answers, signs of life, and the
 //! farewell of a node that leaves.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, pin::Pin, time::Duration};
 
 use chatcore::{
     ids::Target,
     record::{Position, Reply},
-    routing::{SessionEvents, SessionSender},
+    routing::{Memo, SessionEvent, SessionEvents, SessionSender},
 };
-use futures_util::FutureExt as _;
+use futures_util::future::OptionFuture;
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep_until},
+    time::{Instant, Sleep, sleep},
 };
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::{Answer, convert};
 use crate::{
@@ -26,6 +28,8 @@ use crate::{
 pub(crate) enum Out {
     /// A frame.
     Frame(Box<ServerFrame>),
+    /// A range that others are sent too.
+    Shared(Box<ServerFrame>, Memo),
     /// The end; nothing comes after it.
     End(Close),
 }
@@ -39,12 +43,17 @@ pub(crate) struct Outbound {
     answers: mpsc::Receiver<Answer>,
     spoke: Instant,
     leaving: Option<Instant>,
+    /// Ends when this node begins to leave; none once that was told.
+    drain: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    /// Rings at the next beat or earlier: what is said in between moves no timer.
+    alarm: Pin<Box<Sleep>>,
     /// The highest number of each target that was told to be durable.
     durable: BTreeMap<Target, u64>,
     held: Option<Box<ServerFrame>>,
     _open: OpenSession,
 }
 
+const HEARTBEAT: Duration = Duration::from_millis(HEARTBEAT_MS as u64);
 /// Targets whose durable numbers are remembered.
 const TARGETS_MAX: usize = 256;
 /// A text longer than this is cut where a range allows it.
@@ -58,6 +67,8 @@ impl Outbound {
         open: OpenSession,
     ) -> Self {
         Self {
+            drain: Some(Box::pin(server.drains())),
+            alarm: Box::pin(sleep(HEARTBEAT)),
             server,
             events,
             sender,
@@ -79,7 +90,7 @@ impl Outbound {
         self.spoke = Instant::now();
         match out {
             Out::Frame(frame) => Out::Frame(self.in_order(frame)),
-            end @ Out::End(_) => end,
+            other => other,
         }
     }
 
@@ -121,29 +132,36 @@ impl Outbound {
     }
 
     async fn wait(&mut self) -> Out {
-        let beat = self.spoke + Duration::from_millis(u64::from(HEARTBEAT_MS));
-        let leave = self.leaving;
-        tokio::select! {
-            biased;
-            answer = self.answers.recv() => match answer {
-                Some(Answer::Frame(frame)) => Out::Frame(frame),
-                Some(Answer::End(close)) => Out::End(close),
-                None => Out::End(Close::Done),
-            },
-            event = self.events.next() => match event.map(convert::frame) {
-                Some(Ok(frame)) => Out::Frame(Box::new(frame)),
-                Some(Err(close)) => Out::End(close),
-                None => Out::End(Close::Done),
-            },
-            () = self.server.draining(), if leave.is_none() => {
-                let after = self.server.reconnect_after();
-                self.leaving = Some(Instant::now() + self.server.farewell());
-                let after_ms = u64::try_from(after.as_millis()).unwrap_or_default();
-                Out::Frame(Box::new(ServerFrame::Reconnect { after_ms }))
+        loop {
+            let due = self.leaving.unwrap_or(self.spoke + HEARTBEAT);
+            if self.alarm.deadline() > due || self.alarm.is_elapsed() {
+                self.alarm.as_mut().reset(due);
             }
-            () = sleep_until(leave.unwrap_or(beat)), if leave.is_some() => Out::End(Close::Draining),
-            () = sleep_until(beat) => Out::Frame(Box::new(ServerFrame::Ping {})),
+            let drain = OptionFuture::from(self.drain.as_mut());
+            tokio::select! {
+                biased;
+                answer = self.answers.recv() => return answered(answer),
+                event = self.events.next() => return told(event),
+                Some(()) = drain => return self.leave(),
+                () = &mut self.alarm => {}
+            }
+            // Rung early when something was said since it was set.
+            if Instant::now() >= due {
+                return match self.leaving {
+                    Some(_) => Out::End(Close::Draining),
+                    None => Out::Frame(Box::new(ServerFrame::Ping {})),
+                };
+            }
         }
+    }
+
+    /// The node leaves: a hint first, the end later.
+    fn leave(&mut self) -> Out {
+        self.drain = None;
+        let after = self.server.reconnect_after();
+        self.leaving = Some(Instant::now() + self.server.farewell());
+        let after_ms = u64::try_from(after.as_millis()).unwrap_or_default();
+        Out::Frame(Box::new(ServerFrame::Reconnect { after_ms }))
     }
 
     /// Waits for the end of the session, whatever is still to be sent: after it nothing more may be
@@ -152,19 +170,75 @@ impl Outbound {
         convert::why_closed(self.sender.closed().await)
     }
 
-    /// What can be sent at once.
+    /// What can be sent at once. An end is left to [`next`](Self::next).
     pub(crate) fn ready(&mut self) -> Option<Out> {
-        self.next().now_or_never()
+        if let Some(frame) = self.held.take() {
+            return Some(Out::Frame(frame));
+        }
+        let out = match self.answers.try_recv() {
+            Ok(answer) => answered(Some(answer)),
+            Err(_) => told(Some(self.events.try_next()?)),
+        };
+        self.spoke = Instant::now();
+        Some(match out {
+            Out::Frame(frame) => Out::Frame(self.in_order(frame)),
+            other => other,
+        })
     }
 }
 
-/// The frame as JSON. A range that became long is cut in several that join.
-pub(crate) fn texts(frame: ServerFrame, texts: &mut Vec<String>) -> Result<(), Option<Close>> {
-    count(Metric::FramesOut, "kind", frame.kind());
-    cut(frame, texts).map_err(Some)
+fn answered(answer: Option<Answer>) -> Out {
+    match answer {
+        Some(Answer::Frame(frame)) => Out::Frame(frame),
+        Some(Answer::End(close)) => Out::End(close),
+        None => Out::End(Close::Done),
+    }
 }
 
-fn cut(frame: ServerFrame, texts: &mut Vec<String>) -> Result<(), Close> {
+fn told(mut event: Option<SessionEvent>) -> Out {
+    let memo = match &mut event {
+        Some(SessionEvent::Range { memo, .. }) => memo.take(),
+        _ => None,
+    };
+    match event.map(convert::frame) {
+        Some(Ok(frame)) => match memo {
+            Some(memo) => Out::Shared(Box::new(frame), memo),
+            None => Out::Frame(Box::new(frame)),
+        },
+        Some(Err(close)) => Out::End(close),
+        None => Out::End(Close::Done),
+    }
+}
+
+/// The frame as JSON. A range that became long is cut in several that join. What others are sent
+/// too is written once, and not even copied for each.
+///
+/// # Errors
+/// How to end: of [`Out::End`], or because the frame can't be written.
+pub(crate) fn texts(out: Out, texts: &mut Vec<Utf8Bytes>) -> Result<(), Close> {
+    let (frame, memo) = match out {
+        Out::End(close) => return Err(close),
+        Out::Frame(frame) => (frame, None),
+        Out::Shared(frame, memo) => (frame, Some(memo)),
+    };
+    count(Metric::FramesOut, "kind", frame.kind());
+    let Some(memo) = memo else {
+        return cut(*frame, texts);
+    };
+    let made = memo.made().cloned();
+    if let Some(text) = made.and_then(|bytes| Utf8Bytes::try_from(bytes).ok()) {
+        texts.push(text);
+        return Ok(());
+    }
+    let before = texts.len();
+    cut(*frame, texts)?;
+    if let [text] = texts.get(before..).unwrap_or_default() {
+        memo.keep(text.clone().into());
+    }
+    Ok(())
+}
+
+fn cut(frame: ServerFrame, texts: &mut Vec<Utf8Bytes>) -> Result<(), Close> {
     let text = serde_json::to_string(&frame).map_err(|error| {
         tracing::error!(%error, "a frame can't be written as JSON");
         Close::Internal
@@ -191,7 +265,7 @@ fn cut(frame: ServerFrame, texts: &mut Vec<String>) -> Result<(), Close> {
             cut(part(middle, upto, second), texts)
         }
         _ => {
-            texts.push(text);
+            texts.push(text.into());
             Ok(())
         }
     }
@@ -239,7 +313,7 @@ mod tests {
             events: (1..=40).map(event).collect(),
         };
         let mut parts = Vec::new();
-        texts(frame, &mut parts).unwrap();
+        texts(Out::Frame(Box::new(frame)), &mut parts).unwrap();
         assert!(parts.len() >= 4);
         let (mut last, mut seen) = (at(0), 0);
         for part in parts {

@@ -77,7 +77,7 @@ async fn a_leaving_node_gives_a_hint_then_time_and_then_closes() {
     assert_eq!(frame.kind(), "pong");
     loop {
         match opened.outbound.next().await {
-            Out::Frame(frame) => assert_eq!(frame.kind(), "ping"),
+            Out::Frame(frame) | Out::Shared(frame, _) => assert_eq!(frame.kind(), "ping"),
             Out::End(close) => break assert_eq!(close, Close::Draining),
         }
     }

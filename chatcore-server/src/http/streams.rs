@@ -186,12 +186,7 @@ impl Speaker {
     /// This frame and what else is ready.
     fn chunk(&mut self, first: Out) -> Result<Bytes, Close> {
         let mut lines = Vec::new();
-        match first {
-            Out::End(close) => return Err(close),
-            Out::Frame(frame) => {
-                texts(*frame, &mut lines).map_err(|c| c.unwrap_or(Close::Internal))?
-            }
-        }
+        texts(first, &mut lines)?;
         let mut chunk = String::new();
         for line in lines {
             chunk.push_str(&line);

@@ -34,7 +34,7 @@ pub(crate) async fn ws(State(server): State<Server>, mut request: Request) -> Re
     tasks.spawn(async move {
         let _permit = permit;
         if let Some(socket) = pending.socket().await {
-            socket::run(server, socket, &headers).await;
+            socket::run(server, socket, headers).await;
         }
     });
     response

@@ -1,11 +1,14 @@
 //! A socket's life: hello, then one task that reads and one that writes.
 
-use std::time::Duration;
+use std::{
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 use axum::http::HeaderMap;
 use futures_util::{StreamExt as _, stream::SplitStream};
-use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
+use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -23,14 +26,18 @@ use crate::{
 
 /// After our close frame: how long we wait for theirs.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// Silent for so long, the other end is taken for gone.
+const TWO_BEATS: Duration = Duration::from_millis(2 * HEARTBEAT_MS as u64);
 
-pub(super) async fn run(server: Server, mut socket: Socket, headers: &HeaderMap) {
+pub(super) async fn run(server: Server, mut socket: Socket, headers: HeaderMap) {
     let hello = match hello(&mut socket).await {
         Ok(hello) => hello,
         Err(Some(refusal)) => return refuse(socket, refusal).await,
         Err(None) => return,
     };
-    let trace = trace::of(hello.traceparent.as_deref(), headers);
+    let trace = trace::of(hello.traceparent.as_deref(), &headers);
+    // Kept as long as the socket otherwise.
+    drop(headers);
     let traceparent = trace.as_ref().map(|trace| trace.0.clone());
     let Opened {
         inbound,
@@ -64,23 +71,24 @@ async fn refuse(mut socket: Socket, Refusal { wrong, close }: Refusal) {
 /// Takes frames until one side ends. The liveness clock runs only while this waits for the socket,
 /// not while a frame waits for its place.
 async fn read(mut stream: SplitStream<Socket>, mut inbound: Inbound, ended: &CancellationToken) {
-    let two_beats = Duration::from_millis(2 * u64::from(HEARTBEAT_MS));
+    let mut ended = pin!(ended.cancelled());
+    let mut alarm = pin!(sleep(TWO_BEATS));
     let close = loop {
         let message = tokio::select! {
-            message = timeout(two_beats, stream.next()) => message,
-            () = ended.cancelled() => break None,
+            message = heard(&mut stream, alarm.as_mut()) => message,
+            () = &mut ended => break None,
         };
         let text = match message {
-            Err(_) => break Some(Close::Silent),
-            Ok(Some(Ok(Message::Text(text)))) => text,
-            Ok(Some(Ok(Message::Binary(_)))) => break Some(Close::Binary),
-            Ok(Some(Ok(Message::Close(_))) | None) => break Some(Close::Done),
-            Ok(Some(Ok(_))) => continue,
-            Ok(Some(Err(error))) => break Some(why(&error).unwrap_or(Close::Done)),
+            None => break Some(Close::Silent),
+            Some(Some(Ok(Message::Text(text)))) => text,
+            Some(Some(Ok(Message::Binary(_)))) => break Some(Close::Binary),
+            Some(Some(Ok(Message::Close(_))) | None) => break Some(Close::Done),
+            Some(Some(Ok(_))) => continue,
+            Some(Some(Err(error))) => break Some(why(&error).unwrap_or(Close::Done)),
         };
         let taken = tokio::select! {
             taken = inbound.take(&text) => taken,
-            () = ended.cancelled() => break None,
+            () = &mut ended => break None,
         };
         if let Err(close) = taken {
             break Some(close);
@@ -93,4 +101,24 @@ async fn read(mut stream: SplitStream<Socket>, mut inbound: Inbound, ended: &Can
     // Their close frame, or their end; what they send meanwhile is not read any more.
     let rest = async { while let Some(Ok(_)) = stream.next().await {} };
     let _ = timeout(FAREWELL, rest).await;
+}
+
+/// What comes next; none after two beats of silence.
+async fn heard(
+    stream: &mut SplitStream<Socket>,
+    mut alarm: Pin<&mut Sleep>,
+) -> Option<Option<Result<Message, Error>>> {
+    let silent = Instant::now() + TWO_BEATS;
+    loop {
+        tokio::select! {
+            biased;
+            message = stream.next() => return Some(message),
+            () = alarm.as_mut() => {}
+        }
+        if Instant::now() >= silent {
+            return None;
+        }
+        // It rings after two beats or earlier, so that what is heard in between moves no timer.
+        alarm.as_mut().reset(silent);
+    }
 }

@@ -70,7 +70,7 @@ impl Writer {
                     end = Some(close);
                     break;
                 }
-                Out::Frame(frame) => written += self.feed(*frame).await?,
+                frame => written += self.feed(frame).await?,
             }
             out = if written < BATCH_MAX {
                 self.outbound.ready()
@@ -83,13 +83,13 @@ impl Writer {
         end.map_or(Ok(()), |close| Err(Some(close)))
     }
 
-    async fn feed(&mut self, frame: ServerFrame) -> Result<usize, Option<Close>> {
+    async fn feed(&mut self, frame: Out) -> Result<usize, Option<Close>> {
         let mut lines = Vec::new();
-        texts(frame, &mut lines)?;
+        texts(frame, &mut lines).map_err(Some)?;
         let count = lines.len();
         let Self { sink, outbound, .. } = self;
         for line in lines {
-            within(sink.feed(Message::text(line)), outbound).await?;
+            within(sink.feed(Message::Text(line)), outbound).await?;
         }
         Ok(count)
     }

@@ -95,6 +95,8 @@ pub struct LetOut {
     pub upto: Position,
     /// What may be seen of it.
     pub events: Vec<Arc<StreamEvent<Content>>>,
+    /// The frame that it is, if it is one, whole.
+    pub frame: Option<Arc<Opened>>,
 }
 
 /// What is under way.
@@ -461,6 +463,12 @@ impl Follower {
             if !self.accept(who, &frame, steps) {
                 return;
             }
+            if let Some(Step::LetOut(range)) = steps.last_mut()
+                && range.after == frame.after
+                && range.upto == frame.upto()
+            {
+                range.frame = Some(frame);
+            }
         }
         if self.follow_again {
             self.follow_now(steps);
@@ -518,6 +526,7 @@ impl Follower {
             after: last,
             upto: end,
             events,
+            frame: None,
         }));
         true
     }

@@ -284,6 +284,7 @@ mod tests {
             events: Vec::new(),
             access: None,
             bytes,
+            made: crate::routing::Made::default(),
         };
         Item::Frame(stream(), Arc::new(opened))
     }

@@ -19,7 +19,7 @@ pub(crate) use hub::Hub;
 pub use hub::{HubConfig, HubStats};
 pub use inbox::{Inbox, InboxEvent, NodeInbox};
 pub use mailbox::BufferLimits;
-pub use opened::Opened;
+pub use opened::{Made, Memo, Opened};
 pub use session::{
     CloseCode, Connect, LeftReason, Session, SessionConfig, SessionEvent, SessionEvents,
     SessionSender, StreamState,

@@ -1,6 +1,11 @@
 //! Events as sessions have them: opened once per node, shared by all sessions there.
 
-use std::sync::Arc;
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use bytes::Bytes;
 
 use crate::{
     content::{Content, Sealed},
@@ -25,6 +30,50 @@ pub struct Opened {
     pub access: Option<Access>,
     /// What they count in a session's buffer.
     pub bytes: usize,
+    /// What a transport made of the whole.
+    pub made: Made,
+}
+
+/// What a transport made of a frame, by audience: customers, staff.
+#[derive(Clone, Default)]
+pub struct Made([OnceLock<Bytes>; 2]);
+
+impl fmt::Debug for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // It holds what people wrote.
+        f.debug_struct("Made").finish_non_exhaustive()
+    }
+}
+
+/// A range that is told alike to all of an audience: what a transport makes of it for the first of
+/// them is of use to all others of this node.
+#[derive(Debug, Clone)]
+pub struct Memo {
+    frame: Arc<Opened>,
+    staff: bool,
+}
+
+impl Memo {
+    pub(crate) fn new(frame: Arc<Opened>, staff: bool) -> Self {
+        Self { frame, staff }
+    }
+
+    /// What was made of it, if somebody has made it already.
+    #[must_use]
+    pub fn made(&self) -> Option<&Bytes> {
+        self.slot().get()
+    }
+
+    /// Keeps what was made of it; the first stays.
+    pub fn keep(&self, made: Bytes) {
+        // Another session was faster, and made the same.
+        let _ = self.slot().set(made);
+    }
+
+    fn slot(&self) -> &OnceLock<Bytes> {
+        let Made([customers, staff]) = &self.frame.made;
+        if self.staff { staff } else { customers }
+    }
 }
 
 impl Opened {
@@ -103,6 +152,7 @@ impl Opened {
             events: opened,
             access: None,
             bytes,
+            made: Made::default(),
         })
     }
 }

@@ -21,6 +21,7 @@ use super::{
     follower::{FollowerLimits, ResetReason},
     frame::CustomerPresence,
     mailbox::BufferLimits,
+    opened::Memo,
     view::{Board, DialogView},
 };
 use crate::{
@@ -185,6 +186,9 @@ pub enum SessionEvent {
         upto: Position,
         /// In order; events that this session may not see are left out.
         events: Vec<Arc<StreamEvent<Content>>>,
+        /// Where a transport finds and keeps what it makes of this, when other sessions of the
+        /// node are told the same.
+        memo: Option<Memo>,
     },
     /// The stream goes on after `position`; what was told of it before does not count.
     Reset {

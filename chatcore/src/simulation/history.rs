@@ -254,6 +254,7 @@ impl What {
                 after,
                 upto,
                 events,
+                memo: _,
             } => Self::Shown {
                 stream: stream.clone(),
                 after: *after,

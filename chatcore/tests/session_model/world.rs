@@ -11,7 +11,7 @@ use chatcore::{
     ids::{CustomerId, DeskId, DialogId, OwnerEpoch, Seq, StaffId, StreamId},
     record::{Access, ChainHash, Event, Position, StreamEvent, Visibility},
     routing::{
-        Opened, ResetReason,
+        Made, Opened, ResetReason,
         access::{Sight, shows, sight},
         follower::{Follower, FollowerLimits, LetOut, Step},
     },
@@ -85,7 +85,7 @@ pub(crate) enum Action {
 enum Asked {
     Nothing,
     Waits(Step),
-    Answered(Answer),
+    Answered(Box<Answer>),
 }
 
 #[derive(Debug, Clone)]
@@ -176,6 +176,7 @@ impl Setup {
             events: (after + 1..=upto).map(|seq| self.event(seq)).collect(),
             access: None,
             bytes: 0,
+            made: Made::default(),
         }
     }
 
@@ -397,7 +398,7 @@ impl World {
             }
             _ => Answer::HeadSettled(position(saved)),
         };
-        self.sessions[at].asked = Asked::Answered(answer);
+        self.sessions[at].asked = Asked::Answered(Box::new(answer));
     }
 
     fn answer(&mut self, setup: &Setup, at: usize) -> Result<(), String> {
@@ -405,7 +406,7 @@ impl World {
         let Asked::Answered(answer) = asked else {
             return Ok(());
         };
-        self.input(setup, at, |f, who| match answer {
+        self.input(setup, at, |f, who| match *answer {
             Answer::Followed(page, head, access) => f.followed(who, &page, head, access),
             Answer::Read(page) => f.read(who, &page),
             Answer::HeadSettled(head) => f.head_settled(who, head),

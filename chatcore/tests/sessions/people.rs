@@ -267,6 +267,7 @@ impl Person {
                 after,
                 upto,
                 events,
+                ..
             } => {
                 let has = self.positions.insert(stream.clone(), upto);
                 assert_eq!(has, Some(after), "ranges of {stream} join");

@@ -250,6 +250,7 @@ impl Person {
                 after,
                 upto,
                 events,
+                ..
             } => {
                 let told = self.streams.entry(stream.clone()).or_default();
                 assert_eq!(after, told.at, "{stream}: ranges join without holes");

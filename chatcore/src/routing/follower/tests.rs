@@ -46,6 +46,7 @@ fn opened(after: Position, upto: u64, line: u64) -> Arc<Opened> {
         events: (after.seq.0 + 1..=upto).map(event).collect(),
         access: Some(access()),
         bytes: 0,
+        made: crate::routing::Made::default(),
     })
 }
 

@@ -1,8 +1,9 @@
 //! The half of a session that is told.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use futures_util::FutureExt as _;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
     SessionEvent, Shared,
@@ -34,6 +35,9 @@ pub struct SessionEvents {
     /// The end of the token that was warned of.
     warned: Option<Timestamp>,
     closed: bool,
+    /// Rings at the next time to look, or earlier: it is only put back when it rang too early, so
+    /// that what arrives moves no timer.
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 impl SessionEvents {
@@ -50,6 +54,7 @@ impl SessionEvents {
             ready,
             warned: None,
             closed: false,
+            alarm: None,
         }
     }
 
@@ -66,14 +71,30 @@ impl SessionEvents {
                 return Some(event);
             }
             let until = self.next_time();
+            let alarm = self
+                .alarm
+                .get_or_insert_with(|| Box::pin(sleep_until(until)));
+            if alarm.deadline() > until || alarm.is_elapsed() {
+                alarm.as_mut().reset(until);
+            }
             // Whichever is ready, `take` looks at all of them.
             tokio::select! {
                 biased;
                 () = self.shared.window.settle_oldest() => {}
                 () = self.shared.mailbox.changed() => {}
-                () = tokio::time::sleep_until(until) => {}
+                () = alarm => {}
             }
         }
+    }
+
+    /// What is told next, if it is there already. None also after [`SessionEvent::Closed`]:
+    /// [`next`](Self::next) tells the two apart.
+    pub fn try_next(&mut self) -> Option<SessionEvent> {
+        if self.closed {
+            return None;
+        }
+        while self.shared.window.settle_oldest().now_or_never().is_some() {}
+        self.take()
     }
 
     /// What can be told without waiting.

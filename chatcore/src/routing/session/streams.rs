@@ -17,7 +17,7 @@ use crate::{
         access::{Sight, sight},
         follower::{Follower, LetOut, ResetReason, Step},
         job::{Followed, Known, Work},
-        opened::Opened,
+        opened::{Memo, Opened},
     },
 };
 
@@ -305,11 +305,13 @@ impl Streams {
         for event in &range.events {
             self.react(who, event);
         }
+        let staff = matches!(who, Who::Staff { .. });
         ready.push_back(SessionEvent::Range {
             stream: stream.clone(),
             after: range.after,
             upto: range.upto,
             events: range.events,
+            memo: range.frame.map(|frame| Memo::new(frame, staff)),
         });
     }
 
