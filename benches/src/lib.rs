@@ -2,8 +2,13 @@
 #![allow(
     clippy::unwrap_used,
     clippy::missing_panics_doc,
+    clippy::panic,
     reason = "a bench that can't build its world has nothing to measure"
 )]
+
+mod node;
+
+pub use node::{Person, Running};
 
 use std::collections::BTreeMap;
 
