@@ -311,7 +311,7 @@ async fn listed(server: &Server, identity: &Identity, entry: IndexEntry) -> List
         at: entry.at,
         phase: view.as_ref().map(|view| view.phase),
         topic: view.as_ref().and_then(|view| view.topic.clone()),
-        outcome: None,
+        outcome: view.as_ref().and_then(|view| view.outcome.clone()),
         score: view.and_then(|view| view.rating),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::{
-    client::{Client, token},
+    client::{Client, get, token},
     process::Process,
 };
 
@@ -65,6 +65,7 @@ async fn customer_and_operator_talk_and_the_dialog_outlives_kill_9() {
     let third = anna.reply(3).await;
     olga.event(&stream, says("my card")).await;
     anna.event(&stream, says("my card")).await;
+    the_supervisor_speaks_for_the_bank(&server, dialog, &mut anna).await;
 
     let (positions, events) = (anna.positions.clone(), anna.events.clone());
     server.kill().await;
@@ -228,4 +229,51 @@ impl Client {
         self.say(&frame).await;
         assert_eq!(self.next("error").await["code"], "hello_expected");
     }
+}
+
+/// In a dialog of their desk; nobody else does.
+async fn the_supervisor_speaks_for_the_bank(server: &Process, dialog: u64, anna: &mut Client) {
+    let mut sofia = Client::demo(server, "Sofia", "tab-3").await;
+    sofia.next("reset").await;
+    let body = json!({"text": "the cards are slow today"});
+    let emergency = json!({"emergency": {"dialog": dialog, "incident": "cards", "body": body}});
+    sofia.command("anna", 1, emergency.clone()).await;
+    assert!(sofia.reply(1).await["outcome"]["accepted"].is_object());
+    anna.event(&format!("dialog/{dialog}"), |e| {
+        e["event"]["dialog"]["emergency"]["body"] == body
+    })
+    .await;
+    anna.command("anna", 4, emergency).await;
+    let error = anna.next("error").await;
+    assert_eq!(error["code"], "forbidden", "{error}");
+}
+
+#[tokio::test]
+async fn a_list_says_how_a_dialog_ended() {
+    let server = Process::ephemeral().await;
+    let mut anna = Client::demo(&server, "Anna", "tab-1").await;
+    anna.command("anna", 1, open()).await;
+    let dialog = accepted_dialog(&anna.reply(1).await);
+    let token = token(&server, "Anna").await;
+    let listed = async |outcome: Value| {
+        loop {
+            let path = "/api/customers/anna/dialogs";
+            let (status, list) = get(&server.address, path, Some(&token)).await;
+            assert_eq!(status, 200, "{list}");
+            if list["dialogs"][0]["dialog"] == dialog {
+                assert_eq!(list["dialogs"][0]["outcome"], outcome, "{list}");
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    listed(Value::Null).await;
+    let close = json!({"close": {"dialog": dialog, "owner_epoch": null, "outcome": "ended"}});
+    anna.command("anna", 2, close).await;
+    assert!(anna.reply(2).await["outcome"]["accepted"].is_object());
+    listed(json!("ended")).await;
+    anna.command("anna", 3, json!({"reopen": {"dialog": dialog}}))
+        .await;
+    assert!(anna.reply(3).await["outcome"]["accepted"].is_object());
+    listed(Value::Null).await;
 }

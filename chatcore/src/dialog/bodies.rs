@@ -75,7 +75,12 @@ impl<B> CustomerCommand<B> {
                 dialog,
                 body: change(body)?,
             },
-            Self::Emergency { incident, body } => To::Emergency {
+            Self::Emergency {
+                dialog,
+                incident,
+                body,
+            } => To::Emergency {
+                dialog,
                 incident,
                 body: change(body)?,
             },
@@ -197,9 +202,9 @@ impl<B> CustomerCommand<B> {
             | Self::Confirm { dialog, .. }
             | Self::Archived { dialog, .. }
             | Self::OwnerLost { dialog, .. } => Some(*dialog),
+            Self::Emergency { dialog, .. } => *dialog,
             Self::Open(_)
             | Self::Write { .. }
-            | Self::Emergency { .. }
             | Self::Link { .. }
             | Self::Grant(_)
             | Self::Timer { .. } => None,

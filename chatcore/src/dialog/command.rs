@@ -170,15 +170,19 @@ pub enum CustomerCommand<B> {
         /// Read up to here; never past `delivered`.
         read: Seq,
     },
-    /// A message by the bank's systems (a status, a reminder).
+    /// A message by the bank's systems (a status, a reminder); a supervisor may send one too.
     System {
         /// The dialog.
         dialog: DialogId,
         /// What it says.
         body: B,
     },
-    /// An emergency message to every open dialog of this customer.
+    /// An emergency message.
     Emergency {
+        /// To this dialog; to every open dialog of the customer when absent. A supervisor's session
+        /// names it.
+        #[serde(default)]
+        dialog: Option<DialogId>,
         /// Names the incident; the same one is not shown twice.
         incident: Label,
         /// What it says.

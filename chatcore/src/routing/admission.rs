@@ -187,6 +187,7 @@ fn judge_staff(command: &CustomerCommand<Content>, supervisor: bool) -> Result<N
             staff_body(body)?;
             full(dialog)
         }
+        C::System { .. } | C::Emergency { .. } => judge_bank(command, supervisor),
         C::ReturnToQueue { dialog, .. }
         | C::Hold { dialog, .. }
         | C::Resume { dialog, .. }
@@ -199,8 +200,6 @@ fn judge_staff(command: &CustomerCommand<Content>, supervisor: bool) -> Result<N
         }
         C::Cursor { .. } => Err(invalid("cursors are not counted commands")),
         C::BotAnswer { .. }
-        | C::System { .. }
-        | C::Emergency { .. }
         | C::Write { .. }
         | C::Link { .. }
         | C::Grant(_)
@@ -208,6 +207,26 @@ fn judge_staff(command: &CustomerCommand<Content>, supervisor: bool) -> Result<N
         | C::OwnerLost { .. }
         | C::Archived { .. }
         | C::Timer { .. } => Err(forbidden("no session may send this")),
+    }
+}
+
+/// What is said in the bank's name: by supervisors, in dialogs of their own desk.
+fn judge_bank(command: &CustomerCommand<Content>, supervisor: bool) -> Result<Need> {
+    use CustomerCommand as C;
+    if !supervisor {
+        return Err(forbidden("only a supervisor may send this"));
+    }
+    match command {
+        C::System { dialog, body }
+        | C::Emergency {
+            dialog: Some(dialog),
+            body,
+            ..
+        } => {
+            staff_body(body)?;
+            Ok(Need::Sight(*dialog, Sight::Full))
+        }
+        _ => Err(invalid("`dialog` is missing: in which dialog")),
     }
 }
 

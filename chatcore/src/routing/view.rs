@@ -43,6 +43,8 @@ pub struct DialogView {
     pub since: Option<Timestamp>,
     /// The tags; empty for a customer.
     pub tags: BTreeSet<Label>,
+    /// How it ended; none while it goes on.
+    pub outcome: Option<Label>,
     /// The customer's judgement.
     pub rating: Option<u8>,
     /// How surely the customer is who they say, by what they wrote last; none before that.
@@ -65,6 +67,7 @@ impl DialogView {
             desk: None,
             since: None,
             tags: BTreeSet::new(),
+            outcome: None,
             rating: None,
             assurance: None,
         }
@@ -116,8 +119,14 @@ impl DialogView {
             DialogEvent::Held => self.phase = Phase::OnHold,
             DialogEvent::Resumed => self.phase = Phase::Assigned,
             DialogEvent::WrapUp => self.phase = Phase::WrapUp,
-            DialogEvent::Closed { epoch, .. } => self.enter(Phase::Closed, None, Some(*epoch)),
-            DialogEvent::Reopened { epoch, .. } => self.enter(Phase::Bot, None, Some(*epoch)),
+            DialogEvent::Closed { epoch, outcome, .. } => {
+                self.outcome = Some(outcome.clone());
+                self.enter(Phase::Closed, None, Some(*epoch));
+            }
+            DialogEvent::Reopened { epoch, .. } => {
+                self.outcome = None;
+                self.enter(Phase::Bot, None, Some(*epoch));
+            }
             DialogEvent::Tagged { tags, .. } => self.tags.clone_from(tags),
             DialogEvent::TopicSet { topic, .. } => self.topic.clone_from(topic),
             DialogEvent::Rated { score, .. } => self.rating = Some(*score),

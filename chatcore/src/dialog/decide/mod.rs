@@ -102,7 +102,11 @@ impl CustomerState {
                 read,
             } => at(dialog)?.cursor(*delivered, *read),
             C::System { dialog, body } => at(dialog)?.system(body),
-            C::Emergency { incident, body } => self.emergency(cx, incident, body),
+            C::Emergency {
+                dialog,
+                incident,
+                body,
+            } => self.emergency(cx, *dialog, (incident, body)),
             C::Link { other } => self.link(cx, other),
             // Answers its desk also when rejected.
             C::Grant(grant) => Ok(self.granted(cx, grant)),

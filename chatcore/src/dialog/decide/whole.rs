@@ -14,13 +14,24 @@ use crate::{
 };
 
 impl CustomerState {
-    /// By the bank's systems or a supervisor: shown once in every dialog that is not closed. With
-    /// no such dialog there is nobody to show it to, which is no mistake.
-    pub(super) fn emergency(&self, cx: &Context, incident: &Label, body: &Sealed) -> Verdict {
+    /// By the bank's systems or a supervisor: shown once in every dialog that is not closed, or in
+    /// the one that is named. With no such dialog there is nobody to show it to, which is no mistake.
+    pub(super) fn emergency(
+        &self,
+        cx: &Context,
+        only: Option<DialogId>,
+        (incident, body): (&Label, &Sealed),
+    ) -> Verdict {
         self.by_system_or_supervisor(cx)?;
         fits(body)?;
+        if let Some(dialog) = only
+            && Scene::new(self, cx, dialog)?.dialog.phase == Phase::Closed
+        {
+            return Err(Rejection::Closed);
+        }
         let open: Vec<_> = self
             .dialogs()
+            .filter(|(id, _)| only.is_none_or(|only| only == *id))
             .filter(|(_, dialog)| dialog.phase != Phase::Closed)
             .collect();
         let shown: Vec<_> = open

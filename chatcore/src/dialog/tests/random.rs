@@ -262,6 +262,7 @@ impl Step {
                 body: self.body(),
             },
             "emergency" => Cmd::Emergency {
+                dialog: self.a.is_multiple_of(2).then_some(dialog),
                 incident: Label::try_new(format!("i{}", self.b)).unwrap(),
                 body: self.body(),
             },

@@ -123,6 +123,7 @@ impl Stage {
                 body: text("paid"),
             },
             "emergency" => Cmd::Emergency {
+                dialog: None,
                 incident: label("i1"),
                 body: text("down"),
             },
@@ -279,7 +280,7 @@ const TABLE: &[Row] = &[
         ("olga",     "not_owner not_owner ok ok ok closed"),
         ("igor", NOT_OWNER), ("chief", ALWAYS),
     ]),
-    ("system", &[("system", "ok ok ok ok ok closed")]),
+    ("system", &[("chief", "ok ok ok ok ok closed"), ("system", "ok ok ok ok ok closed")]),
     ("emergency", &[("chief", "ok ok ok ok ok same"), ("system", "ok ok ok ok ok same")]),
     // What is written down.
     ("note", TENDED),

@@ -85,6 +85,7 @@ fn customer_commands() -> Vec<Row> {
     let nobody = [false, false, false];
     let by_customer = [true, false, false];
     let by_staff = [false, true, true];
+    let by_supervisor = [false, false, true];
     let everybody = [true, true, true];
     let pressed = Content::Pressed {
         id: "1".to_owned(),
@@ -250,10 +251,19 @@ fn customer_commands() -> Vec<Row> {
                 dialog,
                 body: text(),
             },
-            nobody,
+            by_supervisor,
         ),
         (
             C::Emergency {
+                dialog: Some(dialog),
+                incident: label(),
+                body: text(),
+            },
+            by_supervisor,
+        ),
+        (
+            C::Emergency {
+                dialog: None,
                 incident: label(),
                 body: text(),
             },

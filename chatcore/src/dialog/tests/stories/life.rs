@@ -222,6 +222,7 @@ fn an_incident_is_shown_once_in_every_open_dialog() {
     let (mut world, d, _) = World::in_phase(Phase::WrapUp);
     world.ok(&customer(), &opens(true));
     let alarm = |incident| Cmd::Emergency {
+        dialog: None,
         incident: label(incident),
         body: text("down"),
     };
@@ -230,6 +231,24 @@ fn an_incident_is_shown_once_in_every_open_dialog() {
     assert_eq!(shown.outcome, Ok(Some(d)));
     assert_eq!(world.no(&SYSTEM, &alarm("i1")), Rejection::AlreadyDone);
     world.ok(&SYSTEM, &alarm("i2"));
+    let only = |dialog| Cmd::Emergency {
+        dialog: Some(dialog),
+        incident: label("i4"),
+        body: text("down"),
+    };
+    assert_eq!(
+        kinds(&world.ok(&operator("chief"), &only(d))),
+        ["Emergency"]
+    );
+    assert_eq!(
+        world.no(&operator("chief"), &only(d)),
+        Rejection::AlreadyDone
+    );
+    let unknown = DialogId(d.0 + 1_000);
+    assert_eq!(
+        world.no(&operator("chief"), &only(unknown)),
+        Rejection::NotFound
+    );
     assert_eq!(
         world.no(&operator("olga"), &alarm("i3")),
         Rejection::Forbidden

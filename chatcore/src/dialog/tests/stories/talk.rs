@@ -157,6 +157,7 @@ fn only_the_newest_incidents_and_the_cursors_of_those_ahead_are_remembered() {
         world.ok(
             &SYSTEM,
             &Cmd::Emergency {
+                dialog: None,
                 incident,
                 body: text("down"),
             },
