@@ -17,6 +17,7 @@ use chatcore::{
     bot::{BotRule, BotRules, RuleBot},
     channel::{
         Capabilities, ChannelAdapter, ChannelIntake, Incoming, IncomingId, IncomingIds, Outgoing,
+        Reached, Told,
     },
     chat::Chat,
     clock::{SystemClock, Timestamp},
@@ -58,7 +59,7 @@ impl ChannelAdapter for Pager {
             contents: vec![ContentKind::Text],
             text_chars_max: 160,
             tells_delivered: false,
-            tells_read: false,
+            tells_read: true,
             edits: false,
             incoming: IncomingIds::Named {
                 redelivery: Duration::from_secs(24 * 60 * 60),
@@ -85,6 +86,17 @@ async fn page(intake: &ChannelIntake, id: &str, text: &str) -> Result<()> {
     };
     // Only when this returns may the messenger be told that the message has arrived.
     Ok(intake.receive(incoming).await?)
+}
+
+/// The pager says that a message was read: operators see it as the tick of that message.
+async fn read(intake: &ChannelIntake, message: &Outgoing) -> Result<()> {
+    let told = Told {
+        customer: message.customer.clone(),
+        dialog: message.dialog,
+        seq: message.seq,
+        reached: Reached::Read,
+    };
+    Ok(intake.told(told).await?)
 }
 
 fn bot() -> Result<RuleBot> {
@@ -136,7 +148,10 @@ async fn by_hand(intake: &ChannelIntake, mut shown: mpsc::Receiver<Outgoing>) ->
     let mut count = 0_u32;
     loop {
         tokio::select! {
-            Some(message) = shown.recv() => println!("< {}", text(&message)),
+            Some(message) = shown.recv() => {
+                println!("< {}", text(&message));
+                read(intake, &message).await?;
+            }
             line = lines.next_line() => {
                 let Some(line) = line? else { return Ok(()) };
                 count += 1;

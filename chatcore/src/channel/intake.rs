@@ -10,7 +10,7 @@ use crate::{
     dialog::{CustomerCommand, DialogSettings, Open},
     error::{Error, ErrorKind, Result},
     identity::{Assurance, BodySealer, Redactor},
-    ids::{ChannelId, CustomerId, Participant, Target},
+    ids::{ChannelId, CustomerId, DialogId, Participant, Seq, Target},
     record::{Command, CommandId, TraceContext},
     routing::text::clean,
 };
@@ -39,6 +39,28 @@ pub enum IncomingId {
     Name(String),
 }
 
+/// What a messenger tells of a message that was sent through it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// To whom it went, as in [`Outgoing`](super::Outgoing).
+    pub customer: CustomerId,
+    /// In which dialog.
+    pub dialog: DialogId,
+    /// Which message; all before it count as well.
+    pub seq: Seq,
+    /// How far it got.
+    pub reached: Reached,
+}
+
+/// How far a message got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// It is on the customer's device.
+    Delivered,
+    /// The customer has read it, so that it was delivered too.
+    Read,
+}
+
 /// Longest name of an incoming message, in bytes.
 const NAME_BYTES_MAX: usize = 128;
 
@@ -47,6 +69,7 @@ const NAME_BYTES_MAX: usize = 128;
 pub struct ChannelIntake {
     channel: ChannelId,
     ids: IncomingIds,
+    tells: (bool, bool),
     settings: DialogSettings,
     redactor: Arc<dyn Redactor>,
     sealer: Arc<dyn BodySealer>,
@@ -61,10 +84,11 @@ impl ChannelIntake {
         commands: CommandWriter,
     ) -> Self {
         let channel = adapter.id().clone();
-        let ids = adapter.capabilities().incoming;
+        let can = adapter.capabilities();
         Self {
             channel,
-            ids,
+            ids: can.incoming,
+            tells: (can.tells_delivered, can.tells_read),
             settings,
             redactor,
             sealer,
@@ -121,6 +145,42 @@ impl ChannelIntake {
             })
             .await
             .map(drop)
+    }
+
+    /// Writes down what the messenger tells of a message. Of several it is enough to tell the
+    /// highest: the highest wins, and what is lower or comes again changes nothing.
+    ///
+    /// # Errors
+    /// `Invalid` when the capabilities say that the channel does not tell this: telling again
+    /// can't help. `Overloaded`, `Unavailable`: it can.
+    pub async fn told(&self, told: Told) -> Result<()> {
+        let (delivered, read) = self.tells;
+        let is_told = match told.reached {
+            Reached::Delivered => delivered,
+            Reached::Read => read,
+        };
+        if !is_told {
+            return Err(Error::new(ErrorKind::Invalid, "take what a channel tells")
+                .with_context("channel", &self.channel)
+                .with_context("expected", "what its capabilities say that it tells"));
+        }
+        let command = Command::Customer(CustomerCommand::Cursor {
+            dialog: told.dialog,
+            delivered: told.seq,
+            read: match told.reached {
+                Reached::Delivered => Seq(0),
+                Reached::Read => told.seq,
+            },
+        });
+        let new = NewCommand {
+            target: Target::Customer(told.customer.clone()),
+            author: Participant::Customer(told.customer),
+            assurance: None,
+            id: CommandId::Internal,
+            command,
+            trace: None,
+        };
+        self.commands.write(new).await.map(drop)
     }
 
     fn id(&self, id: IncomingId) -> Result<CommandId> {

@@ -2,7 +2,7 @@
 
 mod intake;
 
-pub use intake::{ChannelIntake, Incoming, IncomingId};
+pub use intake::{ChannelIntake, Incoming, IncomingId, Reached, Told};
 
 use std::{fmt, time::Duration};
 
@@ -21,9 +21,9 @@ pub struct Capabilities {
     pub contents: Vec<ContentKind>,
     /// Longest text, in characters; longer ones are split.
     pub text_chars_max: usize,
-    /// Whether it tells what was delivered.
+    /// Whether it tells what was delivered, through [`ChannelIntake::told`].
     pub tells_delivered: bool,
-    /// Whether it tells what was read.
+    /// Whether it tells what was read, through [`ChannelIntake::told`].
     pub tells_read: bool,
     /// Whether a message can be changed after it was sent.
     pub edits: bool,
