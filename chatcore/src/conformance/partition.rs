@@ -84,13 +84,7 @@ pub async fn a_save_moves_applied_and_nothing_else_does(ports: Ports) {
 pub async fn a_save_from_another_position_is_a_conflict_and_writes_nothing(ports: Ports) {
     let mut writer = Writer::own(&ports, P0).await;
     let batch = writer.batch(&["a"]);
-    ports
-        .partitions
-        .save(vec![batch.clone()])
-        .await
-        .unwrap()
-        .remove(0)
-        .unwrap();
+    Writer::put(&ports, batch.clone()).await;
     assert_eq!(refused(&ports, batch).await, ErrorKind::Conflict);
     assert_eq!(events(&ports, &writer).await, 1);
     assert_eq!(mark(&ports, P0).await.applied, Offset(1));
@@ -163,13 +157,7 @@ pub async fn a_snapshot_replaces_the_tail(ports: Ports) {
     assert_eq!((state.snapshot, state.decisions.len()), (None, 2));
     let mut batch = writer.batch(&["c"]);
     batch.snapshots.push((target.clone(), Bytes::from("state")));
-    ports
-        .partitions
-        .save(vec![batch])
-        .await
-        .unwrap()
-        .remove(0)
-        .unwrap();
+    Writer::put(&ports, batch).await;
     let state = load().await;
     assert_eq!(
         (state.snapshot, state.decisions.len()),
@@ -193,13 +181,7 @@ pub async fn due_lines_are_replaced_and_come_in_order(ports: Ports) {
         generation: 1,
     };
     let save = |batch: PartitionBatch| async {
-        ports
-            .partitions
-            .save(vec![batch])
-            .await
-            .unwrap()
-            .remove(0)
-            .unwrap();
+        Writer::put(&ports, batch).await;
     };
     let mut batch = writer.batch(&["a"]);
     batch
@@ -257,13 +239,7 @@ pub async fn follow_ups_received_are_kept(ports: Ports) {
         let mut batch = writer.batch(&["x"]);
         batch.received = BTreeMap::from([(from, (Offset(offset), index))]);
         batch.dialogs = offset;
-        ports
-            .partitions
-            .save(vec![batch])
-            .await
-            .unwrap()
-            .remove(0)
-            .unwrap();
+        Writer::put(&ports, batch).await;
     }
     let mark = ports.partitions.take(P0, Fence(0)).await.unwrap();
     let received = BTreeMap::from([(P0, (Offset(6), 0)), (P1, (Offset(3), 0))]);

@@ -18,7 +18,7 @@ use crate::{
         Accepted, Access, Appended, CommandId, CursorMove, Decision, Event, Outcome, Position,
         StreamEvent, Verdict, Visibility, encode,
     },
-    store::{Mark, PartitionBatch, Rebuild, StoredDecision},
+    store::{Mark, PartitionBatch, Rebuild, Saved, StoredDecision},
 };
 
 /// Longer than anything here takes.
@@ -207,14 +207,14 @@ impl Writer {
         batch
     }
 
-    pub(super) async fn save(&mut self, ports: &Ports, texts: &[&str]) -> crate::store::Saved {
+    pub(super) async fn save(&mut self, ports: &Ports, texts: &[&str]) -> Saved {
         let batch = self.batch(texts);
-        ports
-            .partitions
-            .save(vec![batch])
-            .await
-            .unwrap()
-            .remove(0)
-            .unwrap()
+        Self::put(ports, batch).await
+    }
+
+    /// Saves one batch, which must be taken.
+    pub(super) async fn put(ports: &Ports, batch: PartitionBatch) -> Saved {
+        let results = ports.partitions.save(vec![batch]).await;
+        results.unwrap().remove(0).unwrap()
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     ids::{DeskId, Node, Participant, Partition, Seq, StreamId},
     ports::Ports,
     record::Position,
-    store::{Follow, FollowFrom, Followed, Page, PartitionBatch, ReadRange, Saved, Segment},
+    store::{Follow, FollowFrom, Followed, Page, PartitionBatch, ReadRange, Segment},
 };
 
 const P0: Partition = Partition(0);
@@ -238,13 +238,7 @@ pub async fn cursors_only_grow(ports: Ports) {
     follow(&ports, &writer, &here, FollowFrom::Tail(0)).await;
     for at in [2, 3, 1] {
         let batch = writer.cursor(Participant::Bot, at);
-        let saved = ports
-            .partitions
-            .save(vec![batch])
-            .await
-            .unwrap()
-            .remove(0)
-            .unwrap();
+        let saved = Writer::put(&ports, batch).await;
         assert!(saved.routes.contains_key(&writer.stream()));
     }
     let followed = follow(&ports, &writer, &here, FollowFrom::Tail(0)).await;
@@ -267,19 +261,14 @@ async fn archive(ports: &Ports, batch: &PartitionBatch) {
     }
 }
 
-async fn save(ports: &Ports, batch: PartitionBatch) -> Saved {
-    let mut saved = ports.partitions.save(vec![batch]).await.unwrap();
-    saved.remove(0).unwrap()
-}
-
 /// Saves these events, brings them to the archive, and lets the stream leave.
 async fn leave(ports: &Ports, writer: &mut Writer, texts: &[&str]) {
     let batch = writer.batch(texts);
     archive(ports, &batch).await;
-    save(ports, batch).await;
+    Writer::put(ports, batch).await;
     let mut forget = writer.batch(&[]);
     forget.forget.push(writer.stream());
-    save(ports, forget).await;
+    Writer::put(ports, forget).await;
 }
 
 /// What has left the live view is read from the archive, with the hashes of the chain.
@@ -301,12 +290,12 @@ pub async fn of_a_forgotten_stream_nothing_is_left_but_the_archive(ports: Ports)
     let here = node("n1");
     ports.leases.open(&here, LONG).await.unwrap();
     writer.save(&ports, &["a"]).await;
-    save(&ports, writer.cursor(Participant::Bot, 1)).await;
+    Writer::put(&ports, writer.cursor(Participant::Bot, 1)).await;
     follow(&ports, &writer, &here, FollowFrom::Tail(0)).await;
     leave(&ports, &mut writer, &["b"]).await;
     let mut again = writer.batch(&[]);
     again.forget = vec![writer.stream(), StreamId::Board(DeskId::literal("none"))];
-    save(&ports, again).await;
+    Writer::put(&ports, again).await;
 
     let stream = writer.stream();
     assert_eq!(ports.streams.routes(&stream).await.unwrap(), []);
@@ -327,7 +316,7 @@ pub async fn a_stream_is_forgotten_after_the_decisions_of_its_batch(ports: Ports
     let mut batch = writer.batch(&["a", "b"]);
     archive(&ports, &batch).await;
     batch.forget.push(writer.stream());
-    save(&ports, batch).await;
+    Writer::put(&ports, batch).await;
     let stream = writer.stream();
     let heads = ports.streams.heads(std::slice::from_ref(&stream)).await;
     assert_eq!(heads.unwrap(), [Position::default()]);
