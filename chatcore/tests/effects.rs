@@ -6,6 +6,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "effects/channel.rs"]
+mod channel;
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
@@ -281,7 +284,7 @@ impl Effect for Probe {
         Ok(())
     }
 
-    async fn give_up(&self, work: &Work) -> Result<()> {
+    async fn give_up(&self, work: &Work, _: &Label) -> Result<()> {
         self.given_up.lock().unwrap().push(seq(work));
         self.noted.notify_waiters();
         Ok(())

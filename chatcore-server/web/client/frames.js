@@ -74,7 +74,8 @@
  *   | { reopened: { by: Participant, epoch: number } }
  *   | { rated: { score: number, comment: Body | null } }
  *   | { system: { body: Body } }
- *   | { emergency: { incident: string, body: Body } }} DialogEvent
+ *   | { emergency: { incident: string, body: Body } }
+ *   | { undelivered: { message: number, reason: string } }} DialogEvent
  * @typedef {{ dialog_opened: { dialog: number } } | { dialog_closed: { dialog: number } }
  *   | { dialog_reopened: { dialog: number } } | { dialog_settled: { dialog: number } }
  *   | { linked: { other: string } }} CustomerEvent

@@ -34,6 +34,11 @@ export default {
   'tick.read': 'Read',
   'tick.unknown': 'Sent; this channel does not tell whether it arrived',
   'tick.failed': 'Not sent: {reason}',
+  'message.undelivered': 'Did not reach the customer: {reason}',
+  'undelivered.unavailable': 'the channel did not answer',
+  'undelivered.invalid': 'the channel does not take this',
+  'undelivered.forbidden': 'the channel refused it',
+  'undelivered.not_found': 'the channel does not know this customer any more',
 
   'line.opened': 'Dialog began',
   'line.openedBy': '{name} began the dialog',

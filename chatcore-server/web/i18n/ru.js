@@ -34,6 +34,11 @@ export default {
   'tick.read': 'Прочитано',
   'tick.unknown': 'Отправлено; дошло ли, этот канал не сообщает',
   'tick.failed': 'Не отправлено: {reason}',
+  'message.undelivered': 'Не дошло до клиента: {reason}',
+  'undelivered.unavailable': 'канал не отвечает',
+  'undelivered.invalid': 'канал такого не принимает',
+  'undelivered.forbidden': 'канал отказал',
+  'undelivered.not_found': 'канал больше не знает этого клиента',
 
   'line.opened': 'Диалог начат',
   'line.openedBy': '{name}: диалог начат',

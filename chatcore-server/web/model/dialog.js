@@ -9,12 +9,12 @@
  *   seq: number, at: number,
  *   kind: 'message' | 'note' | 'system' | 'emergency' | 'line',
  *   author: Participant, body: Body | null, replyTo: number | null,
- *   edited: boolean, deletedBy: Participant | null,
+ *   edited: boolean, deletedBy: Participant | null, undelivered: string | null,
  *   line: { name: string, [detail: string]: any } | null,
  *   assurance: Assurance | null,
  *   version: number,
  * }} Entry
- * @typedef {{ body?: Body, deletedBy?: Participant, assurance?: Assurance }} Amendment
+ * @typedef {{ body?: Body, deletedBy?: Participant, undelivered?: string, assurance?: Assurance }} Amendment
  */
 
 /** @param {Participant} who a name for maps, and for comparing */
@@ -259,6 +259,10 @@ export class Dialog {
       this.#amend(fields.message, { deletedBy: fields.by });
       return;
     }
+    if (name === 'undelivered') {
+      this.#amend(fields.message, { undelivered: fields.reason });
+      return;
+    }
     if (name === 'ruled' || this.#bySeq.has(event.seq)) {
       return;
     }
@@ -292,6 +296,7 @@ export class Dialog {
       entry.edited = entry.edited || amendment.body !== undefined;
       entry.assurance = amendment.assurance ?? entry.assurance;
       entry.deletedBy = amendment.deletedBy ?? null;
+      entry.undelivered = amendment.undelivered ?? null;
       entry.version += 1;
     }
   }
@@ -309,6 +314,7 @@ function entryOf({ seq, at }, name, fields) {
     replyTo: fields.reply_to ?? null,
     edited: false,
     deletedBy: null,
+    undelivered: null,
     line: shown ? null : { name, ...fields },
     assurance: fields.assurance ?? null,
     version: 0,

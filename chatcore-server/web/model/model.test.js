@@ -190,3 +190,23 @@ test('how surely a customer is who they say is what they wrote last with, and is
   assert.equal(dialog.assurance, 'anonymous');
   assert.deepEqual(proofs(olga), [null, 'known', 'anonymous', null]);
 });
+
+test('what a channel gave up is marked as failed, whichever comes first, and for staff alone', () => {
+  for (const order of ['forth', 'back']) {
+    const dialog = new Dialog(17);
+    const told = event(6, { undelivered: { message: 5, reason: 'unavailable' } });
+    if (order === 'forth') {
+      dialog.reset(4);
+      dialog.live([message(5, 'b'), told], 6);
+    } else {
+      dialog.reset(5);
+      dialog.live([told], 6);
+      dialog.older([message(5, 'b')], 4);
+    }
+    assert.equal(dialog.entry(5)?.undelivered, 'unavailable', order);
+    assert.equal(dialog.entry(6), null, 'it is no line of its own');
+    const tick = (me) => rowsOf(dialog, [], { me }).find(({ key }) => key === 'e5')?.tick;
+    assert.equal(tick(olga), 'failed');
+    assert.notEqual(tick({ customer: 'anna' }), 'failed');
+  }
+});

@@ -11,7 +11,7 @@ const TELLING = new Set(['', 'web', 'mobile', 'app']);
 /** Messages of one author this close together share one head. */
 const GROUP_MS = 3 * 60_000;
 
-/** @typedef {'accepted' | 'delivered' | 'read' | 'unknown'} Tick */
+/** @typedef {'accepted' | 'delivered' | 'read' | 'unknown' | 'failed'} Tick */
 /**
  * @typedef {{ key: string, version: string, kind: 'day', at: number }
  *   | { key: string, version: string, kind: 'unread' }
@@ -58,7 +58,9 @@ export function rowsOf(dialog, sending, { me, hidden = new Set(), unreadAfter = 
       before = null;
     }
     const first = !before || !joins(before, entry);
-    const tick = mine || (isStaff(entry.author) && isStaff(me)) ? tickOf(dialog, entry) : null;
+    // The channel gave it up: whoever of the bank said it.
+    const failed = entry.undelivered !== null && isStaff(me);
+    const tick = failed ? 'failed' : mine || (isStaff(entry.author) && isStaff(me)) ? tickOf(dialog, entry) : null;
     const choice = choices.get(entry.seq) ?? null;
     // The bot offers nothing any more once a person is asked for.
     const passed = dialog.phase === 'closed' || (entry.author === 'bot' && dialog.phase !== 'bot');

@@ -14,11 +14,12 @@ import { errorText } from './texts.js';
  *   i18n: I18n,
  *   name: (who: Participant) => string,
  *   line: (entry: Entry) => string | null,
- *   can: (entry: Entry) => { press: boolean, edit: boolean, remove: boolean },
+ *   can: (entry: Entry) => { press: boolean, edit: boolean, remove: boolean, resend?: boolean },
  *   quoted: (seq: number) => Entry | null,
  *   press: (entry: Entry, button: Button) => void,
  *   edit: (entry: Entry) => void,
  *   remove: (entry: Entry) => void,
+ *   resend?: (entry: Entry) => void,
  *   again: (sending: Sending) => void,
  *   discard: (sending: Sending) => void,
  * }} View
@@ -74,9 +75,17 @@ function drawEntry(row, view) {
         row.proof && h('span', { class: 'proof' }, i18n.t(`assurance.${row.proof}`)),
         entry.edited && !entry.deletedBy && h('span', {}, i18n.t('message.edited')),
         h('time', { datetime: new Date(entry.at).toISOString() }, i18n.time(entry.at)),
-        row.tick && !entry.deletedBy && entry.kind === 'message' && drawTick(row.tick, i18n),
+        row.tick && !entry.deletedBy && (entry.kind === 'message' || row.tick === 'failed') && drawTick(row.tick, i18n, undelivered(entry, view)),
       ),
     ),
+    row.tick === 'failed' &&
+      !entry.deletedBy &&
+      h(
+        'div',
+        { class: 'failure' },
+        h('span', {}, i18n.t('message.undelivered', { reason: undelivered(entry, view) })),
+        can.resend && h('button', { type: 'button', class: 'link', onclick: () => view.resend?.(entry) }, i18n.t('message.again')),
+      ),
     (can.edit || can.remove) && !entry.deletedBy && drawActions(row, can, view),
   );
 }
@@ -91,6 +100,11 @@ function drawActions({ entry, mine }, can, view) {
     can.edit && h('button', { type: 'button', class: 'bare', 'aria-label': t('message.edit'), title: t('message.edit'), onclick: () => view.edit(entry) }, icon('edit')),
     can.remove && h('button', { type: 'button', class: 'bare', 'aria-label': remove, title: remove, onclick: () => view.remove(entry) }, icon('trash')),
   );
+}
+
+/** Why the channel gave it up. @param {Entry} entry @param {View} view */
+function undelivered({ undelivered: code }, { i18n }) {
+  return code === null ? '' : (i18n.known(`undelivered.${code}`) ?? i18n.t('error.other', { code }));
 }
 
 /** @param {Sending} sending @param {View} view */

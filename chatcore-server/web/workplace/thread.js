@@ -252,12 +252,18 @@ export class Thread {
         const dialog = this.#dialog;
         const own = dialog !== null && desk.may(dialog).answer && entry.kind === 'message' && typeof entry.author !== 'string' && 'staff' in entry.author && entry.author.staff === desk.me;
         const text = entry.body !== null && 'text' in entry.body;
-        return { press: false, edit: own && text, remove: own || (desk.supervisor && entry.kind === 'message' && dialog?.phase !== 'closed') };
+        const resend = dialog !== null && desk.may(dialog).answer && text && entry.undelivered !== null;
+        return { press: false, edit: own && text, resend, remove: own || (desk.supervisor && entry.kind === 'message' && dialog?.phase !== 'closed') };
       },
       quoted: (seq) => this.#dialog?.entry(seq) ?? null,
       press: () => {},
       edit: (entry) => this.#edit(entry),
       remove: (entry) => this.#dialog && act(desk.remove(this.#dialog, entry.seq)),
+      resend: (entry) => {
+        if (this.#dialog && desk.online && entry.body && 'text' in entry.body) {
+          act(desk.answer(this.#dialog, entry.body.text));
+        }
+      },
       again: (sending) => {
         if (this.#dialog && desk.online && 'text' in sending.body) {
           store.outgoing.discard(sending.id);

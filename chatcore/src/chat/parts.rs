@@ -74,7 +74,9 @@ impl Parts {
             if self.channels.iter().take(i).any(|other| other.id() == id) {
                 return Err(invalid("two adapters have one channel").with_context("channel", id));
             }
-            let effect = ChannelEffect::try_new(adapter.clone(), sealer.clone(), streams.clone())?;
+            let commands = CommandWriter::new(ports.journal.clone());
+            let effect =
+                ChannelEffect::try_new(adapter.clone(), sealer.clone(), streams.clone(), commands)?;
             effects.push(Arc::new(effect));
         }
         Ok(effects)

@@ -106,6 +106,7 @@ impl DialogState {
             last_customer: Seq(0),
             last_bot: Seq(0),
             messages: BTreeMap::new(),
+            undelivered: Seq(0),
             tags: BTreeSet::new(),
             rating: None,
             incidents: Vec::new(),
@@ -126,6 +127,9 @@ impl DialogState {
             DialogEvent::Emergency { incident, .. } => {
                 self.wrote(&Participant::System);
                 self.shown(incident);
+            }
+            DialogEvent::Undelivered { message, .. } => {
+                self.undelivered = self.undelivered.max(*message);
             }
             DialogEvent::Deleted { message, .. } => {
                 if let Some(writer) = self.messages.get_mut(message) {

@@ -148,6 +148,15 @@ impl<B> CustomerCommand<B> {
                 delivered,
                 read,
             },
+            Self::Undelivered {
+                dialog,
+                message,
+                reason,
+            } => To::Undelivered {
+                dialog,
+                message,
+                reason,
+            },
             Self::Link { other } => To::Link { other },
             Self::Grant(grant) => To::Grant(grant),
             Self::Confirm {
@@ -199,6 +208,7 @@ impl<B> CustomerCommand<B> {
             | Self::Rate { dialog, .. }
             | Self::Cursor { dialog, .. }
             | Self::System { dialog, .. }
+            | Self::Undelivered { dialog, .. }
             | Self::Confirm { dialog, .. }
             | Self::Archived { dialog, .. }
             | Self::OwnerLost { dialog, .. } => Some(*dialog),
@@ -259,6 +269,7 @@ impl<B> DialogEvent<B> {
                 incident,
                 body: change(body)?,
             },
+            Self::Undelivered { message, reason } => To::Undelivered { message, reason },
             Self::Opened {
                 customer,
                 channel,

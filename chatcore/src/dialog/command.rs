@@ -188,6 +188,15 @@ pub enum CustomerCommand<B> {
         /// What it says.
         body: B,
     },
+    /// The channel gave a message up: the customer does not have it. Told by the channel's effect.
+    Undelivered {
+        /// In this dialog.
+        dialog: DialogId,
+        /// The message, by its `seq`.
+        message: Seq,
+        /// Why: the reason of the dead letter.
+        reason: Label,
+    },
     /// Two identities turned out to be one person. Links; never moves a dialog.
     Link {
         /// The other customer.

@@ -159,6 +159,13 @@ pub enum DialogEvent<B> {
         /// What it says.
         body: B,
     },
+    /// The channel gave a message up: the customer does not have it. Only staff see this.
+    Undelivered {
+        /// The message.
+        message: Seq,
+        /// Why: `unavailable`, `invalid` and the like.
+        reason: Label,
+    },
 }
 
 impl<B> DialogEvent<B> {
@@ -173,7 +180,8 @@ impl<B> DialogEvent<B> {
             | Self::TopicSet { .. }
             | Self::System { .. }
             | Self::Emergency { .. }
-            | Self::Rated { .. } => true,
+            | Self::Rated { .. }
+            | Self::Undelivered { .. } => true,
             Self::Opened { .. }
             | Self::Ruled { .. }
             | Self::Waiting { .. }

@@ -117,7 +117,8 @@ impl CustomerState {
     /// Who may see an event.
     ///
     /// Only staff see notes; the rules of a dialog (a customer must not learn their priority);
-    /// tags and topics set by staff ("fraud suspected" is for colleagues); and links (a wrong one
+    /// tags and topics set by staff ("fraud suspected" is for colleagues); what a channel could not
+    /// deliver; and links (a wrong one
     /// must not show one person another's identity). Customers do see hold and resume: they
     /// explain why nobody answers, and that a dialog goes on after its wrap-up.
     #[must_use]
@@ -127,7 +128,8 @@ impl CustomerState {
                 DialogEvent::Note { .. }
                 | DialogEvent::Ruled { .. }
                 | DialogEvent::Tagged { .. }
-                | DialogEvent::TopicSet { .. },
+                | DialogEvent::TopicSet { .. }
+                | DialogEvent::Undelivered { .. },
             )
             | Event::Customer(super::CustomerEvent::Linked { .. }) => Visibility::Staff,
             Event::Dialog(_) | Event::Customer(_) | Event::Board(_) => Visibility::Everyone,
@@ -207,6 +209,9 @@ pub struct DialogState {
     pub(super) last_bot: Seq,
     /// The newest messages, by their `seq`, and who wrote each.
     pub(super) messages: BTreeMap<Seq, Writer>,
+    /// The newest message that a channel gave up; 0 before the first.
+    #[serde(default)]
+    pub(super) undelivered: Seq,
     pub(super) tags: BTreeSet<Label>,
     pub(super) rating: Option<u8>,
     /// The newest incidents that were shown, oldest first.

@@ -200,7 +200,7 @@ impl Effect for BotEffect {
     }
 
     /// A bot that fails gives the dialog to people.
-    async fn give_up(&self, work: &Work) -> Result<()> {
+    async fn give_up(&self, work: &Work, _: &Label) -> Result<()> {
         let Some(turn) = work.appended().and_then(its_turn) else {
             return Ok(());
         };

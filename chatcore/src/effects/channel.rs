@@ -1,28 +1,40 @@
 //! What goes out to a channel.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use async_trait::async_trait;
 
 use super::{Effect, Work};
 use crate::{
     channel::{Capabilities, ChannelAdapter, Outgoing},
+    commands::{CommandWriter, NewCommand},
     content::{Button, Content, Sealed},
-    dialog::DialogEvent,
+    dialog::{CustomerCommand, DialogEvent},
     error::Result,
     identity::BodySealer,
-    ids::{ChannelId, Label, Participant, Seq, StreamId},
-    record::{Access, Appended, Event, StreamEvent},
+    ids::{ChannelId, Label, Participant, Seq, StreamId, Target},
+    record::{Access, Appended, Command, Event, StreamEvent},
     store::{ReadRange, StreamStore},
 };
 
-/// Sends what staff, bot and bank say to the customers of one channel.
+/// Streams of which it is remembered what was sent of a work that failed midway; past it the
+/// lowest is forgotten, and sent again from its beginning.
+const PARTLY_MAX: usize = 4_096;
+
+/// Sends what staff, bot and bank say to the customers of one channel. What is given up is told to
+/// the dialog, for its operator.
 #[derive(Debug)]
 pub struct ChannelEffect {
     name: Label,
     adapter: Arc<dyn ChannelAdapter>,
     sealer: Arc<dyn BodySealer>,
     streams: Arc<dyn StreamStore>,
+    commands: CommandWriter,
+    /// The last part that was sent, of dialogs whose work is not done: a try goes on after it.
+    partly: Mutex<BTreeMap<StreamId, (Seq, usize)>>,
 }
 
 impl ChannelEffect {
@@ -35,6 +47,7 @@ impl ChannelEffect {
         adapter: Arc<dyn ChannelAdapter>,
         sealer: Arc<dyn BodySealer>,
         streams: Arc<dyn StreamStore>,
+        commands: CommandWriter,
     ) -> Result<Self> {
         let name = Label::try_new(format!("channel-{}", adapter.id()))?;
         Ok(Self {
@@ -42,7 +55,25 @@ impl ChannelEffect {
             adapter,
             sealer,
             streams,
+            commands,
+            partly: Mutex::default(),
         })
+    }
+
+    fn partly(&self) -> MutexGuard<'_, BTreeMap<StreamId, (Seq, usize)>> {
+        self.partly.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sent(&self, stream: &StreamId, part: (Seq, usize)) {
+        let mut partly = self.partly();
+        partly.insert(stream.clone(), part);
+        if partly.len() > PARTLY_MAX {
+            partly.pop_first();
+        }
+    }
+
+    async fn is_ours(&self, stream: &StreamId) -> Result<bool> {
+        Ok(self.channel(stream).await?.as_ref() == Some(self.adapter.id()))
     }
 
     async fn channel(&self, stream: &StreamId) -> Result<Option<ChannelId>> {
@@ -152,13 +183,19 @@ impl Effect for ChannelEffect {
         else {
             return Ok(());
         };
-        if self.channel(&appended.stream).await?.as_ref() != Some(self.adapter.id()) {
+        if !self.is_ours(&appended.stream).await? {
             return Ok(());
         }
         let can = self.adapter.capabilities();
+        let sent = self.partly().get(&appended.stream).copied();
         for event in &appended.events {
             let Some(body) = body(event) else { continue };
-            for content in fit(self.sealer.open(customer, body)?, &can) {
+            let parts = fit(self.sealer.open(customer, body)?, &can);
+            for (index, content) in parts.into_iter().enumerate() {
+                let part = (event.seq, index);
+                if sent.is_some_and(|sent| part <= sent) {
+                    continue;
+                }
                 let message = Outgoing {
                     customer: customer.clone(),
                     dialog: *dialog,
@@ -166,8 +203,52 @@ impl Effect for ChannelEffect {
                     content,
                 };
                 self.adapter.send(&message).await?;
+                self.sent(&appended.stream, part);
             }
         }
+        self.partly().remove(&appended.stream);
+        Ok(())
+    }
+
+    /// The dialog is told which of its messages the customer does not have, whole or in part.
+    async fn give_up(&self, work: &Work, reason: &Label) -> Result<()> {
+        let Some(appended) = work.appended() else {
+            return Ok(());
+        };
+        let (StreamId::Dialog(dialog), Access::Dialog { customer, .. }) =
+            (&appended.stream, &appended.access)
+        else {
+            return Ok(());
+        };
+        if !self.is_ours(&appended.stream).await? {
+            return Ok(());
+        }
+        let can = self.adapter.capabilities();
+        let sent = self.partly().get(&appended.stream).copied();
+        for event in &appended.events {
+            let Some(body) = body(event) else { continue };
+            // What can't even be opened has no parts that were sent.
+            let parts = self
+                .sealer
+                .open(customer, body)
+                .map(|content| fit(content, &can));
+            let last = (
+                event.seq,
+                parts.map_or(0, |parts| parts.len().saturating_sub(1)),
+            );
+            if sent.is_some_and(|sent| last <= sent) {
+                continue;
+            }
+            let command = Command::Customer(CustomerCommand::Undelivered {
+                dialog: *dialog,
+                message: event.seq,
+                reason: reason.clone(),
+            });
+            let target = Target::Customer(customer.clone());
+            let new = NewCommand::internal(target, command);
+            self.commands.write(new).await?;
+        }
+        self.partly().remove(&appended.stream);
         Ok(())
     }
 }

@@ -99,12 +99,13 @@ pub trait Effect: fmt::Debug + Send + Sync + 'static {
     /// As above.
     async fn run(&self, work: &Work) -> Result<()>;
 
-    /// It was given up and is a dead letter: what has to happen instead. Tried until it succeeds.
+    /// It was given up and is a dead letter for this reason: what has to happen instead. Tried
+    /// until it succeeds.
     ///
     /// # Errors
     /// As above.
-    async fn give_up(&self, work: &Work) -> Result<()> {
-        let _ = work;
+    async fn give_up(&self, work: &Work, reason: &Label) -> Result<()> {
+        let _ = (work, reason);
         Ok(())
     }
 }

@@ -271,7 +271,7 @@ async fn perform(ports: &Ports, effect: &dyn Effect, config: &EffectsConfig, ite
     };
     let letter = letter(ports, effect, item, attempts, &error);
     insist(config, || ports.dead_letters.add(letter.clone())).await;
-    insist(config, || effect.give_up(&item.work)).await;
+    insist(config, || effect.give_up(&item.work, &letter.reason)).await;
 }
 
 fn letter(

@@ -134,6 +134,7 @@ fn judge_customer(command: &mut CustomerCommand<Content>, rules: &Rules) -> Resu
         C::System { .. }
         | C::Emergency { .. }
         | C::Write { .. }
+        | C::Undelivered { .. }
         | C::Link { .. }
         | C::Grant(_)
         | C::Confirm { .. }
@@ -201,6 +202,7 @@ fn judge_staff(command: &CustomerCommand<Content>, supervisor: bool) -> Result<N
         C::Cursor { .. } => Err(invalid("cursors are not counted commands")),
         C::BotAnswer { .. }
         | C::Write { .. }
+        | C::Undelivered { .. }
         | C::Link { .. }
         | C::Grant(_)
         | C::Confirm { .. }

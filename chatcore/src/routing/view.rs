@@ -136,7 +136,8 @@ impl DialogView {
             DialogEvent::Deleted { .. }
             | DialogEvent::Note { .. }
             | DialogEvent::System { .. }
-            | DialogEvent::Emergency { .. } => {}
+            | DialogEvent::Emergency { .. }
+            | DialogEvent::Undelivered { .. } => {}
         }
     }
 

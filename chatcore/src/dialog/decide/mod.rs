@@ -107,6 +107,11 @@ impl CustomerState {
                 incident,
                 body,
             } => self.emergency(cx, *dialog, (incident, body)),
+            C::Undelivered {
+                dialog,
+                message,
+                reason,
+            } => at(dialog)?.undelivered(*message, reason),
             C::Link { other } => self.link(cx, other),
             // Answers its desk also when rejected.
             C::Grant(grant) => Ok(self.granted(cx, grant)),

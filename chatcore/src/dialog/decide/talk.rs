@@ -138,6 +138,22 @@ impl Scene<'_> {
         Ok(self.happens(DialogEvent::System { body: body.clone() }))
     }
 
+    /// By the channel's effect, of what the bank said, in any phase. Effects repeat what they did
+    /// before a crash, in order: what was told already, or is before that, changes nothing.
+    pub(super) fn undelivered(&self, message: Seq, reason: &Label) -> Verdict {
+        self.author.must_be(Author::System)?;
+        if *self.standing(message)? == Writer::Customer {
+            return Err(Rejection::NotYours);
+        }
+        if message <= self.dialog.undelivered {
+            return Ok(self.accepted());
+        }
+        Ok(self.happens(DialogEvent::Undelivered {
+            message,
+            reason: reason.clone(),
+        }))
+    }
+
     /// By the customer and by staff who tend the dialog. Nobody waits for an outcome, so a claim
     /// past the head is cut down to what there is instead of being rejected.
     pub(super) fn cursor(&self, delivered: Seq, read: Seq) -> Verdict {

@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::dialog::{CustomerTimer, HandOver, TransferTo, limits};
+use crate::dialog::{CustomerTimer, HandOver, TransferTo, limits, state::Writer};
 
 /// The names of all commands.
-pub(super) const KINDS: [&str; 27] = [
+pub(super) const KINDS: [&str; 28] = [
     "open",
     "message",
     "edit",
@@ -27,6 +27,7 @@ pub(super) const KINDS: [&str; 27] = [
     "cursor",
     "system",
     "emergency",
+    "undelivered",
     "link",
     "grant",
     "confirm",
@@ -60,6 +61,7 @@ pub(super) fn kind(command: &Cmd) -> &'static str {
         Cmd::Cursor { .. } => "cursor",
         Cmd::System { .. } => "system",
         Cmd::Emergency { .. } => "emergency",
+        Cmd::Undelivered { .. } => "undelivered",
         Cmd::Link { .. } => "link",
         Cmd::Grant(_) => "grant",
         Cmd::Confirm { .. } => "confirm",
@@ -150,8 +152,8 @@ impl Step {
         match KINDS[self.kind] {
             "open" | "write" | "ask_person" | "rate" => customer(),
             "bot_answer" => Participant::Bot,
-            "system" | "emergency" | "link" | "grant" | "confirm" | "owner_lost" | "timer"
-            | "archived" => Participant::System,
+            "system" | "emergency" | "undelivered" | "link" | "grant" | "confirm"
+            | "owner_lost" | "timer" | "archived" => Participant::System,
             "message" | "edit" | "delete" | "close" | "reopen" | "cursor"
                 if self.a.is_multiple_of(2) =>
             {
@@ -190,6 +192,18 @@ impl Step {
             return self.seq(world, dialog);
         }
         known[known.len() - 1 - usize::from(self.b) % known.len()]
+    }
+
+    /// Mostly the newest one that the bank said.
+    fn banks_message(&self, world: &World, dialog: DialogId) -> Seq {
+        let newest = world.state.dialog(dialog).and_then(|d| {
+            let mut messages = d.messages.iter().rev();
+            messages.find(|(_, writer)| **writer != Writer::Customer)
+        });
+        match newest {
+            Some((seq, _)) if !self.b.is_multiple_of(8) => *seq,
+            _ => self.message(world, dialog),
+        }
     }
 
     fn settings(&self) -> DialogSettings {
@@ -265,6 +279,11 @@ impl Step {
                 dialog: self.a.is_multiple_of(2).then_some(dialog),
                 incident: Label::try_new(format!("i{}", self.b)).unwrap(),
                 body: self.body(),
+            },
+            "undelivered" => Cmd::Undelivered {
+                dialog,
+                message: self.banks_message(world, dialog),
+                reason: label("unavailable"),
             },
             "link" => Cmd::Link {
                 other: CustomerId::try_new(format!("other{}", self.b % 40)).unwrap(),

@@ -127,6 +127,16 @@ impl Stage {
                 incident: label("i1"),
                 body: text("down"),
             },
+            "undelivered" => Cmd::Undelivered {
+                dialog,
+                message: self.olgas,
+                reason: label("unavailable"),
+            },
+            "undelivered_customers" => Cmd::Undelivered {
+                dialog,
+                message: self.customers,
+                reason: label("unavailable"),
+            },
             "link" => Cmd::Link {
                 other: CustomerId::literal("tg-1"),
             },
@@ -282,6 +292,8 @@ const TABLE: &[Row] = &[
     ]),
     ("system", &[("chief", "ok ok ok ok ok closed"), ("system", "ok ok ok ok ok closed")]),
     ("emergency", &[("chief", "ok ok ok ok ok same"), ("system", "ok ok ok ok ok same")]),
+    ("undelivered", &[("system", "unknown_message unknown_message ok ok ok ok")]),
+    ("undelivered_customers", &[("system", "not_yours not_yours not_yours not_yours not_yours not_yours")]),
     // What is written down.
     ("note", TENDED),
     ("tags", TENDED),

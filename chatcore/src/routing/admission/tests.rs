@@ -269,6 +269,14 @@ fn customer_commands() -> Vec<Row> {
             },
             nobody,
         ),
+        (
+            C::Undelivered {
+                dialog,
+                message: Seq(1),
+                reason: label(),
+            },
+            nobody,
+        ),
         (C::Link { other: anna() }, nobody),
         (C::Grant(grant), nobody),
         (
