@@ -310,7 +310,7 @@ proptest! {
 #[test]
 fn the_limits_hold_in_a_long_run() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let strategy = prop::collection::vec(steps(400), 30);
+    let strategy = prop::collection::vec(steps(400), 60);
     let long = strategy.new_tree(&mut runner).unwrap().current();
     let mut run = Run::new();
     let mut accepted = BTreeMap::<&str, usize>::new();
