@@ -42,6 +42,28 @@ test('an operator sees whether the customer is here, and how surely it is them',
   });
 });
 
+test('customers who wait see their place, in their language, and move up', async () => {
+  await story('place', async (bring, server) => {
+    const anna = await bring(Customer.at(server.url, 'anna'));
+    const boris = await bring(Customer.at(server.url, 'boris', { lang: 'ru' }));
+    const olga = await bring(Operator.at(server.url, 'olga'));
+    await anna.asksForPerson('first');
+    const dialog = await anna.number();
+    await anna.widget.locator('.place').getByText('You are next.').waitFor();
+    await boris.open();
+    await boris.say('второй');
+    await boris.accepted();
+    await boris.press('Позвать сотрудника');
+    await boris.widget.locator('.place').getByText('Перед вами 1 человек.').waitFor();
+    await boris.shot('customer-place-ru');
+    await anna.widget.locator('.place').getByText('At most 1 person is ahead of you.').waitFor();
+    await anna.shot('customer-place');
+    await olga.take(dialog);
+    await boris.widget.locator('.place').getByText('Вы следующий.').waitFor();
+    await anna.widget.locator('.waiting').waitFor({ state: 'hidden' });
+  });
+});
+
 test('messages are edited and withdrawn, each by its author', async () => {
   await story('edit', async (bring, server) => {
     const anna = await bring(Customer.at(server.url, 'anna'));

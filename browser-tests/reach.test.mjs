@@ -237,28 +237,41 @@ test('two hundred events a second do not stop typing', async () => {
           seq += 1;
         }
       };
-      Object.assign(globalThis, { pour: setInterval(burst, 50), told: () => seq, gaps: /** @type {number[]} */ ([]) });
+      /** @type {number[]} */
+      const gaps = [];
+      // From the key itself: it may have waited for its turn before any listener heard of it.
+      document.addEventListener('keydown', ({ timeStamp }) => {
+        requestAnimationFrame(() => gaps.push(performance.now() - timeStamp));
+      }, true);
+      /** @type {any} */
+      let pour = null;
+      Object.assign(globalThis, {
+        pour: () => (pour = setInterval(burst, 50)),
+        /** Since the last time: how many events came, and the time in which nine of ten keys were shown, in ms. */
+        measured: () => {
+          clearInterval(pour);
+          const sorted = gaps.splice(0).sort((a, b) => a - b);
+          return { told: seq, slow: sorted[Math.floor(sorted.length * 0.9)] };
+        },
+      });
     });
     await page.locator('.section-mine button.dialog').first().click();
     await page.locator('.thread textarea:focus').waitFor();
+    const measured = () => page.evaluate(() => /** @type {any} */ (globalThis).measured());
     const text = 'typed while two hundred events a second arrive in all the dialogs of this operator. '.repeat(6);
-    await page.evaluate(() => {
-      const { gaps } = /** @type {any} */ (globalThis);
-      document.addEventListener('input', () => {
-        const pressed = performance.now();
-        requestAnimationFrame(() => gaps.push(performance.now() - pressed));
-      });
-    });
+    // The same keys while nothing arrives: how quick this machine is just now.
+    await page.keyboard.type(text.slice(0, 168));
+    const quiet = await measured();
+    assert.equal(quiet.told, 0);
+    await page.locator('.thread textarea:focus').fill('');
+    await page.evaluate(() => /** @type {any} */ (globalThis).pour());
     await page.keyboard.type(text);
     assert.equal(await page.locator('.thread textarea:focus').inputValue(), text);
-    const { told, gaps } = await page.evaluate(() => {
-      const { told, gaps, pour } = /** @type {any} */ (globalThis);
-      clearInterval(pour);
-      return { told: told(), gaps };
-    });
+    const { told, slow } = await measured();
     assert.ok(told > 200, `${told} events`);
-    const slow = gaps.sort((/** @type {number} */ a, /** @type {number} */ b) => a - b)[Math.floor(gaps.length * 0.9)];
-    assert.ok(slow < 100, `nine of ten keys were shown within ${slow} ms`);
+    const frame = 1_000 / 60;
+    const bound = 6 * Math.max(quiet.slow, frame);
+    assert.ok(slow < bound, `nine of ten keys were shown within ${slow} ms, and within ${quiet.slow} ms while nothing arrived`);
     await page.locator('.thread .log').getByText(`message ${Math.floor(told / 5)}`, { exact: true }).waitFor();
   } finally {
     await close();

@@ -218,13 +218,14 @@ impl Operator {
                 ..
             } => self.board = board.as_ref().clone(),
             SessionEvent::Range { events, .. } => {
-                let of_board = events.iter().filter_map(|told| match &told.event {
-                    Event::Board(event) => Some(event.clone()),
-                    _ => None,
-                });
-                let events: Vec<_> = of_board.collect();
-                events.iter().for_each(|event| self.board.apply(event));
-                return Ok(events);
+                let mut of_board = Vec::new();
+                for told in &events {
+                    if let Event::Board(event) = &told.event {
+                        self.board.apply(event, told.at);
+                        of_board.push(event.clone());
+                    }
+                }
+                return Ok(of_board);
             }
             _ => {}
         }

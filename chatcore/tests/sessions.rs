@@ -11,6 +11,8 @@
 mod here;
 #[path = "sessions/people.rs"]
 mod people;
+#[path = "sessions/place.rs"]
+mod place;
 #[path = "sessions/proof.rs"]
 mod proof;
 

@@ -59,6 +59,7 @@ pub(super) fn frame(event: SessionEvent) -> Result<ServerFrame, Close> {
             participant,
         },
         SessionEvent::Presence { dialog, presence } => ServerFrame::Presence { dialog, presence },
+        SessionEvent::Place { dialog, place } => ServerFrame::Place { dialog, place },
         SessionEvent::Left { stream, reason } => ServerFrame::Left {
             stream: stream.into(),
             reason: why_left(reason),

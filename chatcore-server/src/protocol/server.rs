@@ -7,6 +7,7 @@ use chatcore::{
     content::Content,
     error::ErrorKind,
     ids::{DeskId, DialogId, NodeId, Participant, SessionId, Target},
+    queue::PlaceInLine,
     record::{CursorMove, Position, Reply, StreamEvent},
     routing::CustomerPresence,
 };
@@ -55,6 +56,14 @@ pub enum ServerFrame {
         dialog: DialogId,
         /// How it is.
         presence: CustomerPresence,
+    },
+    /// The place of a dialog that waits, for its customer: when it changed, every few seconds at
+    /// most.
+    Place {
+        /// Of this dialog.
+        dialog: DialogId,
+        /// Where it is in the line.
+        place: PlaceInLine,
     },
     /// Nothing more of this stream.
     Left {
@@ -279,6 +288,7 @@ impl ServerFrame {
             Self::Cursors { .. } => "cursors",
             Self::Typing { .. } => "typing",
             Self::Presence { .. } => "presence",
+            Self::Place { .. } => "place",
             Self::Left { .. } => "left",
             Self::Durable { .. } => "durable",
             Self::Reply { .. } => "reply",

@@ -2,7 +2,7 @@
 //
 // It keeps no history: it tells what happens, and the pages fold that into what they show.
 
-/** @import { Command, Cursor, CustomerPresence, ErrorFrame, Outcome, Participant, ServerFrame, StreamEvent, Reset, Target, Welcome } from './frames.js' */
+/** @import { Command, Cursor, CustomerPresence, ErrorFrame, Outcome, Participant, PlaceInLine, ServerFrame, StreamEvent, Reset, Target, Welcome } from './frames.js' */
 /** @import { Clock, Phase } from './connection.js' */
 /** @import { Open } from './transport.js' */
 /** @import { Item } from './outbox.js' */
@@ -36,6 +36,7 @@ const ORPHAN_MS = 30 * 24 * 3_600_000;
  *   cursors: { dialog: number, cursors: Cursor[] },
  *   typing: { dialog: number, participant: Participant },
  *   presence: { dialog: number, presence: CustomerPresence },
+ *   place: { dialog: number, place: PlaceInLine },
  *   left: { stream: string, reason: string },
  *   pending: Pending[],
  *   outcome: Pending & { outcome: Outcome | 'settled' },
@@ -344,6 +345,8 @@ export class ChatClient extends Emitter {
       this.emit('typing', frame.typing);
     } else if (frame.presence) {
       this.emit('presence', frame.presence);
+    } else if (frame.place) {
+      this.emit('place', frame.place);
     } else if (frame.left) {
       this.#ranges.forget(frame.left.stream);
       this.#asked.delete(frame.left.stream);

@@ -10,6 +10,7 @@
  * @typedef {'online' | 'lost' | 'gone'} Presence
  * @typedef {'anonymous' | 'known' | 'authenticated' | 'stepped_up'} Assurance
  * @typedef {'here' | { away: { since: number | null } }} CustomerPresence
+ * @typedef {{ first: number, last: number, wait: { from_min: number, to_min: number } | null }} PlaceInLine
  * @typedef {{ id: string, label: string }} Button
  */
 
@@ -131,6 +132,7 @@
  *   cursors?: { dialog: number, cursors: Cursor[] },
  *   typing?: { dialog: number, participant: Participant },
  *   presence?: { dialog: number, presence: CustomerPresence },
+ *   place?: { dialog: number, place: PlaceInLine },
  *   left?: { stream: string, reason: string },
  *   durable?: { target: Target, n: number }, reply?: ReplyFrame, error?: ErrorFrame,
  *   ping?: object, pong?: { now: number },

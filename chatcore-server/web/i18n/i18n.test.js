@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test from 'node:test';
+import { placeText } from '../ui/texts.js';
 import en from './en.js';
 import { translator } from './index.js';
 import ru from './ru.js';
@@ -40,4 +41,16 @@ test('plurals follow the language', () => {
 test('waits are told in minutes and seconds, and in hours when long', () => {
   const { wait } = translator('en');
   assert.deepEqual([0, 61_000, 3_725_000].map(wait), ['00:00', '01:01', '1:02:05']);
+});
+
+test('a place is a range, in the forms of the language, and nothing where it is not known', () => {
+  const say = (lang, first, last, wait = null) => placeText(translator(lang), { first, last, wait });
+  const minutes = (from_min, to_min) => ({ from_min, to_min });
+  assert.equal(placeText(translator('en'), null), '');
+  assert.equal(say('en', 1, 1), 'You are next.');
+  assert.equal(say('en', 3, 5, minutes(4, 9)), '2 to 4 people are ahead of you. It usually takes 4 to 9 minutes.');
+  assert.equal(say('en', 2, 2, minutes(0, 1)), '1 person is ahead of you. It usually takes up to 1 minute.');
+  assert.equal(say('ru', 3, 5, minutes(4, 9)), 'Перед вами от 2 до 4 человек. Обычно это занимает от 4 до 9 минут.');
+  assert.equal(say('ru', 4, 4, minutes(0, 21)), 'Перед вами 3 человека. Обычно это занимает до 21 минуты.');
+  assert.equal(say('ru', 1, 22), 'Перед вами не больше 21 человека.');
 });

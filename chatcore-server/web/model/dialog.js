@@ -1,6 +1,6 @@
 // A dialog as its events tell it. Pure: folds what the client heard and what history brought.
 
-/** @import { Assurance, Body, Cursor, CustomerPresence, DialogEvent, DialogHead, Participant, Phase, StreamEvent } from '../client/frames.js' */
+/** @import { Assurance, Body, Cursor, CustomerPresence, DialogEvent, DialogHead, Participant, Phase, PlaceInLine, StreamEvent } from '../client/frames.js' */
 
 /**
  * One thing to show: a message, a note, or a line that says what happened.
@@ -68,6 +68,8 @@ export class Dialog {
   assurance = null;
   /** Whether the customer is here; null while nobody knows. @type {CustomerPresence | null} */
   presence = null;
+  /** Where it is in the line, while it waits and that is known. @type {PlaceInLine | null} */
+  place = null;
   /** When it began, waits since, ended. @type {number | null} */
   openedAt = null;
   /** @type {number | null} */
@@ -100,6 +102,7 @@ export class Dialog {
     this.#amendments.clear();
     this.#factsFrom.clear();
     this.entries = [];
+    this.place = null;
     this.position = position;
     this.loadedAfter = position;
     if (head) {
@@ -199,6 +202,8 @@ export class Dialog {
       reopened: 'bot',
     })[name];
     this.phase = phase ?? this.phase;
+    // Another wait has another place.
+    this.place = phase ? null : this.place;
     this.epoch = fields.epoch ?? this.epoch;
     if (name === 'waiting' || name === 'assigned') {
       this.queue = fields.queue.queue;

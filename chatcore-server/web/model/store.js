@@ -64,6 +64,13 @@ export class ChatStore extends Emitter {
         this.#changed();
       }
     });
+    client.on('place', ({ dialog, place }) => {
+      const known = this.dialogs.get(dialog);
+      if (known) {
+        known.place = place;
+        this.#changed();
+      }
+    });
     client.on('left', ({ stream, reason }) => this.#left(stream, reason));
     client.on('pending', (pending) => {
       this.outgoing.pending(pending);

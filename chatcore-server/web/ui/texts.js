@@ -88,3 +88,19 @@ export function outcomeText(i18n, outcome) {
 export function labelText(i18n, label) {
   return i18n.known(`label.${label}`) ?? label;
 }
+
+/** Where somebody is in the line and how long it usually takes, as far as it is known. @param {I18n} i18n @param {import('../client/frames.js').PlaceInLine | null} place */
+export function placeText({ t }, place) {
+  if (!place) {
+    return '';
+  }
+  const { first, last, wait } = place;
+  const [from, to] = [first - 1, last - 1];
+  const ahead = to === 0 ? t('place.next') : from === to ? t('place.ahead', { n: to }) : from === 0 ? t('place.upTo', { n: to }) : t('place.range', { from, n: to });
+  if (!wait) {
+    return ahead;
+  }
+  const { from_min: least, to_min: most } = wait;
+  const time = least === 0 || least === most ? t('place.timeUpTo', { n: most }) : t('place.time', { from: least, n: most });
+  return `${ahead} ${time}`;
+}

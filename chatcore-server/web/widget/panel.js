@@ -12,7 +12,7 @@ import { rowsOf } from '../model/rows.js';
 import { Composer } from '../ui/composer.js';
 import { fill, h, icon, setText } from '../ui/dom.js';
 import { drawRow, plainText } from '../ui/message-view.js';
-import { failureText, lineText, rejectionText } from '../ui/texts.js';
+import { failureText, lineText, placeText, rejectionText } from '../ui/texts.js';
 import { VirtualList } from '../ui/virtual-list.js';
 import { Footer } from './footer.js';
 
@@ -229,10 +229,10 @@ export class Panel {
     this.#wait.hidden = !waiting && dialog?.phase !== 'on_hold';
     if (waiting) {
       const since = dialog.waitingSince ? t('widget.waitingFor', { time: wait(Date.now() - dialog.waitingSince) }) : '';
-      const line = h('p', {}, t('widget.waiting'));
-      if (this.#wait.childElementCount !== 2) {
-        fill(this.#wait, line, h('p', { class: 'since' }));
+      if (this.#wait.childElementCount !== 3) {
+        fill(this.#wait, h('p', {}, t('widget.waiting')), h('p', { class: 'place', role: 'status' }), h('p', { class: 'since' }));
       }
+      setText(this.#wait.children[1], placeText(this.#i18n, dialog.place));
       setText(/** @type {Element} */ (this.#wait.lastElementChild), since);
     } else if (!this.#wait.hidden) {
       fill(this.#wait, h('p', {}, t('widget.held')));

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use super::{
     command::{DeskConfig, OperatorStatus},
     event::{BoardEvent, Presence},
-    index::Index,
+    index::{Index, Place},
+    pace::{Behind, Pace},
     state::{DeskState, GrantRecord, GrantState, Moment, Operator, Reconcile, Waiting},
 };
 use crate::{
     clock::Timestamp,
     dialog::Granted,
-    ids::{DialogId, GrantId, Seq, StaffId},
+    ids::{DialogId, GrantId, QueueId, Seq, StaffId},
 };
 
 impl DeskState {
@@ -22,7 +23,7 @@ impl DeskState {
                 wait,
                 boost,
                 by_hand,
-            } => self.put_waiting(Waiting {
+            } => self.apply_waiting(Waiting {
                 wait: wait.clone(),
                 boost: *boost,
                 by_hand: *by_hand,
@@ -63,6 +64,9 @@ impl DeskState {
                 ..
             } => {
                 let from = dialog.and_then(|dialog| self.granted_from(dialog, what));
+                if let Some(from) = &from {
+                    self.moved_on(from, moment.at);
+                }
                 let record = GrantRecord {
                     dialog: *dialog,
                     customer: customer.clone(),
@@ -122,14 +126,55 @@ impl DeskState {
         for operator in &leaving {
             self.core.operators.remove_mut(operator);
         }
+        let queues = self.core.paces.keys();
+        let gone: Vec<QueueId> = queues
+            .filter(|queue| !config.queues.contains_key(*queue))
+            .cloned()
+            .collect();
+        for queue in &gone {
+            self.core.paces.remove_mut(queue);
+        }
         self.index = Index::of(&self.core);
     }
 
-    pub(super) fn put_waiting(&mut self, waiting: Waiting) {
+    fn apply_waiting(&mut self, waiting: Waiting) {
         let dialog = waiting.wait.dialog;
-        self.take_waiting(dialog);
+        self.leaves_line(dialog);
+        let queue = waiting.wait.queue.clone();
+        let last = self.index.last(&queue);
+        let before_others = last.is_some_and(|last| Place::of(&waiting) < last);
+        let by_hand = waiting.by_hand;
         self.index.enter(&waiting);
         self.core.waiting.insert_mut(dialog, waiting);
+        self.change_pace(&queue, |pace| {
+            if by_hand {
+                pace.put_back();
+            } else {
+                pace.came(before_others);
+            }
+        });
+    }
+
+    /// Not for an operator.
+    fn leaves_line(&mut self, dialog: DialogId) {
+        if let Some(left) = self.take_waiting(dialog)
+            && self.index.head(&left.wait.queue).is_none()
+        {
+            self.change_pace(&left.wait.queue, Pace::emptied);
+        }
+    }
+
+    /// Only of queues that the rules name: so many are remembered, and no more.
+    fn change_pace(&mut self, queue: &QueueId, change: impl FnOnce(&mut Pace)) {
+        if !self.core.config.queues.contains_key(queue) {
+            return;
+        }
+        if self.core.paces.get(queue).is_none() {
+            self.core.paces.insert_mut(queue.clone(), Pace::default());
+        }
+        if let Some(pace) = self.core.paces.get_mut(queue) {
+            change(pace);
+        }
     }
 
     fn take_waiting(&mut self, dialog: DialogId) -> Option<Waiting> {
@@ -141,7 +186,7 @@ impl DeskState {
 
     /// Also forgets the places of grants that are out, so that none of them is put back.
     fn apply_left(&mut self, dialog: DialogId) {
-        self.take_waiting(dialog);
+        self.leaves_line(dialog);
         for grant in self.index.grants_of_dialog(dialog) {
             self.change_grant(grant, |record| {
                 if let GrantState::Sent { from, .. } = &mut record.state {
@@ -156,6 +201,18 @@ impl DeskState {
             Granted::Waiting { .. } => self.take_waiting(dialog),
             Granted::TakeOver { .. } | Granted::New { .. } => None,
         }
+    }
+
+    fn moved_on(&mut self, granted: &Waiting, at: Timestamp) {
+        let queue = &granted.wait.queue;
+        let behind = self.index.head(queue).map(|head| {
+            if !granted.by_hand && head < Place::of(granted) {
+                Behind::PassedOver
+            } else {
+                Behind::Later
+            }
+        });
+        self.change_pace(queue, |pace| pace.granted(at, behind));
     }
 
     fn apply_operator(&mut self, operator: &StaffId, mut now: Operator) {

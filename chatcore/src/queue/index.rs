@@ -1,7 +1,7 @@
 //! What follows from a desk's state and would be dear to search for: orders and sets.
 
 use super::{
-    command::OperatorStatus,
+    command::{OperatorStatus, Wait},
     event::Presence,
     state::{Core, GrantRecord, GrantState, Map, Waiting},
 };
@@ -12,7 +12,7 @@ use crate::{
 
 /// The place of a dialog in its queue; the least is served first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// Falls as priority and boost rise.
     rank: u16,
     since: Timestamp,
@@ -21,10 +21,14 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn of(waiting: &Waiting) -> Self {
+        Self::new(&waiting.wait, waiting.boost)
+    }
+
+    pub(crate) fn new(wait: &Wait, boost: u8) -> Self {
         Self {
-            rank: u16::MAX - u16::from(waiting.wait.priority) - u16::from(waiting.boost),
-            since: waiting.wait.since,
-            dialog: waiting.wait.dialog,
+            rank: u16::MAX - u16::from(wait.priority) - u16::from(boost),
+            since: wait.since,
+            dialog: wait.dialog,
         }
     }
 }
@@ -221,6 +225,12 @@ impl Index {
     /// The first that waits in this queue, those taken by hand only left out.
     pub(super) fn head(&self, queue: &QueueId) -> Option<Place> {
         let (place, ()) = self.order.get(queue)?.first()?;
+        Some(*place)
+    }
+
+    /// The last that waits in this queue, those taken by hand only left out.
+    pub(super) fn last(&self, queue: &QueueId) -> Option<Place> {
+        let (place, ()) = self.order.get(queue)?.last()?;
         Some(*place)
     }
 }

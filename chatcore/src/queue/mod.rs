@@ -13,6 +13,7 @@ mod hands;
 mod index;
 pub mod limits;
 mod matching;
+mod pace;
 mod policy;
 mod presence;
 mod state;
@@ -25,12 +26,17 @@ pub use command::{
     QueueConfig, Wait,
 };
 pub use event::{AssignmentReason, BoardEvent, Presence};
+pub use pace::{Pace, PlaceInLine, WaitRange};
 pub use policy::{
     AssignmentPolicy, Candidate, LEAST_LOADED, LONGEST_FREE, LeastLoaded, LongestFree, Offered,
     Policies,
 };
 pub use state::DeskState;
 pub use view::{BoardSnapshot, GrantView, OperatorView, QueueView, WaitingView};
+pub(crate) use {
+    index::Place,
+    pace::{Behind, Line},
+};
 
 #[cfg(test)]
 mod tests;

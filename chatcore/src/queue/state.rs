@@ -8,12 +8,13 @@ use super::{
     command::{DeskConfig, NodeName, OperatorStatus, Wait},
     event::Presence,
     index::Index,
+    pace::Pace,
 };
 use crate::{
     clock::Timestamp,
     content::Sealed,
     dialog::Granted,
-    ids::{CustomerId, DeskId, DialogId, GrantId, OwnerEpoch, Participant, Seq, StaffId},
+    ids::{CustomerId, DeskId, DialogId, GrantId, OwnerEpoch, Participant, QueueId, Seq, StaffId},
     record::{Access, Event, Position, StreamEvent},
 };
 
@@ -48,6 +49,9 @@ pub(super) struct Core {
     pub(super) reconcile: Reconcile,
     /// Matching stopped before its end, here.
     pub(super) matching: Option<Moment>,
+    /// How the queues of the rules moved of late.
+    #[serde(default)]
+    pub(super) paces: Map<QueueId, Pace>,
 }
 
 /// When, and by which event. The event's number is the generation of timers that start with it.
@@ -128,6 +132,7 @@ impl DeskState {
             last_grant: GrantId::default(),
             reconcile: Reconcile::default(),
             matching: None,
+            paces: Map::default(),
         };
         Self {
             index: Index::of(&core),

@@ -9,6 +9,7 @@ use super::{
     event::Presence,
     index::Place,
     limits::WAITING_MAX,
+    pace::Pace,
     state::{DeskState, GrantRecord, GrantState, Operator, Waiting},
 };
 use crate::{
@@ -191,6 +192,13 @@ impl DeskState {
             }
         }
         nodes
+    }
+
+    /// How the queues of the rules moved of late.
+    pub(crate) fn paces(&self) -> BTreeMap<QueueId, Pace> {
+        let all = self.core.paces.iter();
+        all.map(|(queue, pace)| (queue.clone(), pace.clone()))
+            .collect()
     }
 
     /// Whether any operator has a session anywhere.

@@ -9,6 +9,7 @@ mod customers;
 mod fan_out;
 mod lease;
 mod left;
+mod line;
 mod presence;
 mod run;
 mod signals;
@@ -121,6 +122,7 @@ struct State {
     typing: VecDeque<(DialogId, Participant)>,
     operators: Operators,
     customers: customers::Customers,
+    lines: line::Lines,
     draining: bool,
 }
 

@@ -14,6 +14,7 @@ use tokio::{sync::Notify, time::Instant};
 use super::{frame::CustomerPresence, job::Answer, opened::Opened};
 use crate::{
     ids::{DialogId, Participant, StreamId, Target},
+    queue::PlaceInLine,
     record::{CursorMove, Position, Reply},
 };
 
@@ -49,6 +50,8 @@ pub(crate) enum Item {
     Typing(DialogId, Participant),
     /// Whether the customer is here; for staff.
     Presence(DialogId, CustomerPresence),
+    /// The place of a dialog that waits; for its customer.
+    Place(DialogId, PlaceInLine),
     /// A check found the stream here.
     Head(StreamId, Position),
 }
@@ -97,6 +100,9 @@ struct Inner {
     items: VecDeque<Item>,
     /// The newest head of each stream that a check found; taken after the frames before it.
     heads: BTreeMap<StreamId, Position>,
+    /// The newest of what replaces itself, taken last.
+    presence: BTreeMap<DialogId, CustomerPresence>,
+    places: BTreeMap<DialogId, PlaceInLine>,
     bytes: usize,
     kept: VecDeque<Kept>,
     behind: bool,
@@ -132,6 +138,19 @@ impl Mailbox {
                 self.wake.notify_one();
                 return;
             }
+            // Only the newest counts: it takes no room, however long nobody reads.
+            Item::Presence(dialog, presence) => {
+                inner.presence.insert(*dialog, *presence);
+                drop(inner);
+                self.wake.notify_one();
+                return;
+            }
+            Item::Place(dialog, place) => {
+                inner.places.insert(*dialog, *place);
+                drop(inner);
+                self.wake.notify_one();
+                return;
+            }
             // The head was found before this frame, and says nothing any more.
             Item::Frame(stream, frame) => {
                 let upto = frame.upto().seq;
@@ -144,7 +163,7 @@ impl Mailbox {
         let full = inner.items.len() >= self.limits.frames_max
             || inner.bytes + bytes > self.limits.bytes_max;
         if full {
-            if matches!(item, Item::Typing(..) | Item::Presence(..)) {
+            if matches!(item, Item::Typing(..)) {
                 return;
             }
             inner.items.clear();
@@ -228,8 +247,14 @@ impl Mailbox {
             inner.bytes = inner.bytes.saturating_sub(item.bytes());
             return Some(Taken::Item(item));
         }
-        let (stream, head) = inner.heads.pop_first()?;
-        Some(Taken::Item(Item::Head(stream, head)))
+        if let Some((stream, head)) = inner.heads.pop_first() {
+            return Some(Taken::Item(Item::Head(stream, head)));
+        }
+        if let Some((dialog, presence)) = inner.presence.pop_first() {
+            return Some(Taken::Item(Item::Presence(dialog, presence)));
+        }
+        let (dialog, place) = inner.places.pop_first()?;
+        Some(Taken::Item(Item::Place(dialog, place)))
     }
 
     /// Waits until something may be there.
@@ -360,6 +385,27 @@ mod tests {
         }
         match mailbox.take() {
             Some(Taken::Item(Item::Head(_, position))) => assert_eq!(position.seq, Seq(99)),
+            other => panic!("{other:?}"),
+        }
+        assert!(mailbox.take().is_none());
+    }
+
+    #[tokio::test]
+    async fn places_and_presence_take_no_room_and_the_newest_counts() {
+        let mailbox = mailbox();
+        for first in 1..100 {
+            let wait = None;
+            let last = first;
+            mailbox.push(Item::Place(DialogId(1), PlaceInLine { first, last, wait }));
+            mailbox.push(Item::Presence(DialogId(1), CustomerPresence::Here));
+        }
+        mailbox.push(frame(10));
+        assert!(mailbox.behind_since().is_none());
+        assert!(matches!(mailbox.take(), Some(Taken::Item(Item::Frame(..)))));
+        let presence = mailbox.take();
+        assert!(matches!(presence, Some(Taken::Item(Item::Presence(..)))));
+        match mailbox.take() {
+            Some(Taken::Item(Item::Place(_, place))) => assert_eq!(place.first, 99),
             other => panic!("{other:?}"),
         }
         assert!(mailbox.take().is_none());

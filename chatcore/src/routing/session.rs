@@ -30,6 +30,7 @@ use crate::{
     error::Error,
     identity::Identity,
     ids::{DeviceId, DialogId, Participant, SessionId, StreamId, Target},
+    queue::PlaceInLine,
     record::{CursorMove, Position, Reply, StreamEvent, TraceContext},
 };
 
@@ -221,6 +222,14 @@ pub enum SessionEvent {
         dialog: DialogId,
         /// How it is.
         presence: CustomerPresence,
+    },
+    /// The place of a dialog that waits; told to its customer, when it changed, every few seconds
+    /// at most.
+    Place {
+        /// Of this dialog.
+        dialog: DialogId,
+        /// Where it is in the line.
+        place: PlaceInLine,
     },
     /// Nothing more of this stream.
     Left {

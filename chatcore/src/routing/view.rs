@@ -7,13 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Timestamp,
-    dialog::{DialogEvent, Phase},
+    dialog::{DialogEvent, Granted, Phase},
     identity::Assurance,
     ids::{
-        ChannelId, CustomerId, DeskId, DialogId, GrantId, Label, OwnerEpoch, Participant, QueueRef,
-        StaffId,
+        ChannelId, CustomerId, DeskId, DialogId, GrantId, Label, OwnerEpoch, Participant, QueueId,
+        QueueRef, StaffId,
     },
-    queue::{BoardEvent, DeskConfig, DeskState, NodeName, OperatorStatus, Presence, Wait},
+    queue::{
+        Assignment, Behind, BoardEvent, DeskConfig, DeskState, Line, NodeName, OperatorStatus,
+        Pace, Place, PlaceInLine, Presence, Wait,
+    },
     record::Access,
 };
 
@@ -188,6 +191,8 @@ pub struct Board {
     pub operators: BTreeMap<StaffId, BoardOperator>,
     /// What is granted.
     pub grants: BTreeMap<GrantId, BoardGrant>,
+    /// How its queues moved of late.
+    pub paces: BTreeMap<QueueId, Pace>,
 }
 
 /// A dialog that waits.
@@ -275,15 +280,18 @@ impl Board {
             waiting: waits.collect(),
             operators: operators.collect(),
             grants: grants.collect(),
+            paces: desk.paces(),
         }
     }
 
-    /// Takes the next event in.
+    /// Takes the next event in, and when it happened.
     #[allow(clippy::too_many_lines, reason = "one arm an event")]
-    pub fn apply(&mut self, event: &BoardEvent) {
+    pub fn apply(&mut self, event: &BoardEvent, at: Timestamp) {
         match event {
             BoardEvent::Configured(config) => {
                 self.config = config.clone();
+                self.paces
+                    .retain(|queue, _| config.queues.contains_key(queue));
                 self.forget_strangers();
             }
             BoardEvent::Waiting {
@@ -296,11 +304,9 @@ impl Board {
                     boost: *boost,
                     by_hand: *by_hand,
                 };
-                self.waiting.insert(wait.dialog, waits);
+                self.enters(waits);
             }
-            BoardEvent::Left { dialog } => {
-                self.waiting.remove(dialog);
-            }
+            BoardEvent::Left { dialog } => self.leaves(*dialog),
             BoardEvent::Operator {
                 operator,
                 presence,
@@ -320,13 +326,14 @@ impl Board {
             BoardEvent::Granted {
                 grant,
                 dialog,
+                what,
                 customer,
                 operator,
                 by,
                 ..
             } => {
-                if let Some(dialog) = dialog {
-                    self.waiting.remove(dialog);
+                if let (Some(dialog), Granted::Waiting { .. }) = (dialog, what) {
+                    self.moves_on(*dialog, at);
                 }
                 let granted = BoardGrant {
                     dialog: *dialog,
@@ -367,6 +374,89 @@ impl Board {
             .iter()
             .filter(move |(_, grant)| grant.operator == *operator)
             .map(|(id, grant)| (*id, grant.dialog))
+    }
+
+    /// What may be promised to each dialog that waits, as of `now`.
+    #[must_use]
+    pub fn places(&self, now: Timestamp) -> BTreeMap<DialogId, PlaceInLine> {
+        let mut lines: BTreeMap<&QueueId, Vec<&BoardWait>> = BTreeMap::new();
+        for one in self.waiting.values() {
+            lines.entry(&one.wait.queue).or_default().push(one);
+        }
+        let nothing = Pace::default();
+        let mut places = BTreeMap::new();
+        for (queue, mut line) in lines {
+            line.sort_unstable_by_key(|one| Place::new(&one.wait, one.boost));
+            let config = self.config.queues.get(queue);
+            let by_hand = config.is_none_or(|q| q.assignment == Assignment::Manual);
+            let pace = self.paces.get(queue).unwrap_or(&nothing);
+            let waiting = u32::try_from(line.len()).unwrap_or(u32::MAX);
+            for (place, one) in (1..).zip(&line) {
+                let picked = by_hand || one.by_hand;
+                let promise = pace.promise(place, Line { waiting, picked }, now);
+                places.insert(one.wait.dialog, promise);
+            }
+        }
+        places
+    }
+
+    /// Those who wait in a queue's order: the first and the last.
+    fn ends(&self, queue: &QueueId) -> Option<(Place, Place)> {
+        let line = self.waiting.values();
+        let places = line
+            .filter(|one| !one.by_hand && one.wait.queue == *queue)
+            .map(|one| Place::new(&one.wait, one.boost));
+        places.fold(None, |ends, place| match ends {
+            None => Some((place, place)),
+            Some((first, last)) => Some((place.min(first), place.max(last))),
+        })
+    }
+
+    fn pace(&mut self, queue: &QueueId) -> Option<&mut Pace> {
+        let known = self.config.queues.contains_key(queue);
+        known.then(|| self.paces.entry(queue.clone()).or_default())
+    }
+
+    fn enters(&mut self, waits: BoardWait) {
+        self.leaves(waits.wait.dialog);
+        let ends = self.ends(&waits.wait.queue);
+        let before_others =
+            ends.is_some_and(|(_, last)| Place::new(&waits.wait, waits.boost) < last);
+        if let Some(pace) = self.pace(&waits.wait.queue) {
+            if waits.by_hand {
+                pace.put_back();
+            } else {
+                pace.came(before_others);
+            }
+        }
+        self.waiting.insert(waits.wait.dialog, waits);
+    }
+
+    /// Not for an operator.
+    fn leaves(&mut self, dialog: DialogId) {
+        if let Some(left) = self.waiting.remove(&dialog)
+            && self.ends(&left.wait.queue).is_none()
+            && let Some(pace) = self.pace(&left.wait.queue)
+        {
+            pace.emptied();
+        }
+    }
+
+    fn moves_on(&mut self, dialog: DialogId, at: Timestamp) {
+        let Some(granted) = self.waiting.remove(&dialog) else {
+            return;
+        };
+        let place = Place::new(&granted.wait, granted.boost);
+        let behind = self.ends(&granted.wait.queue).map(|(head, _)| {
+            if !granted.by_hand && head < place {
+                Behind::PassedOver
+            } else {
+                Behind::Later
+            }
+        });
+        if let Some(pace) = self.pace(&granted.wait.queue) {
+            pace.granted(at, behind);
+        }
     }
 
     fn forget_strangers(&mut self) {

@@ -23,7 +23,7 @@ use chatcore::{
     },
     memory,
     ports::Ports,
-    queue::{DeskConfig, OperatorConfig, QueueConfig},
+    queue::{DeskConfig, OperatorConfig, PlaceInLine, QueueConfig},
     record::{Accepted, Command, Event, Outcome, Position, Reply, StreamEvent, Visibility},
     routing::{
         CloseCode, Connect, CustomerPresence, HubConfig, Inbox, NodeFrame, NodeInbox, ResetReason,
@@ -197,6 +197,7 @@ pub(crate) struct Person {
     pub(crate) left: BTreeSet<StreamId>,
     pub(crate) typing: usize,
     pub(crate) presence: Vec<(DialogId, CustomerPresence)>,
+    pub(crate) places: Vec<(DialogId, tokio::time::Instant, PlaceInLine)>,
     pub(crate) cursors: Vec<chatcore::record::CursorMove>,
     pub(crate) closed: Option<CloseCode>,
 }
@@ -245,6 +246,7 @@ impl Person {
             left: BTreeSet::new(),
             typing: 0,
             presence: Vec::new(),
+            places: Vec::new(),
             cursors: Vec::new(),
             closed: None,
         }
@@ -294,6 +296,14 @@ impl Person {
             SessionEvent::Presence { dialog, presence } => {
                 assert!(matches!(self.target, Target::Desk(_)), "only staff is told");
                 self.presence.push((dialog, presence));
+            }
+            SessionEvent::Place { dialog, place } => {
+                assert!(
+                    matches!(self.target, Target::Customer(_)),
+                    "only the customer is told"
+                );
+                self.places
+                    .push((dialog, tokio::time::Instant::now(), place));
             }
             SessionEvent::Left { stream, .. } => {
                 self.left.insert(stream);

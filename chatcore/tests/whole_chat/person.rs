@@ -258,8 +258,8 @@ impl Person {
                     let last = told.events.last().map_or(after.seq.0, |(seq, _)| *seq);
                     assert!(event.seq.0 > last && event.seq <= upto.seq, "{event:?}");
                     told.events.push((event.seq.0, in_short(&event.event)));
-                    if let Event::Board(event) = &event.event {
-                        self.board.apply(event);
+                    if let Event::Board(what) = &event.event {
+                        self.board.apply(what, event.at);
                     }
                 }
                 told.at = upto;

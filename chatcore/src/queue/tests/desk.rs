@@ -17,6 +17,7 @@ use crate::{
         OperatorConfig, OperatorStatus, Policies, QueueConfig, Wait, index::Index,
     },
     record::{ChainHash, Command, Event, FollowUp, StreamEvent, Visibility, decode, encode},
+    routing::Board,
 };
 
 pub(super) const GRACE_MS: u64 = 30_000;
@@ -33,6 +34,8 @@ pub(super) struct Desk {
     pub(super) told: Vec<FollowUp>,
     /// Matching may stop before its end in the next step.
     pub(super) unfinished: bool,
+    /// As those who follow the board have it.
+    board: Board,
 }
 
 impl Desk {
@@ -44,6 +47,7 @@ impl Desk {
             log: Vec::new(),
             told: Vec::new(),
             unfinished: false,
+            board: Board::default(),
         }
     }
 
@@ -105,7 +109,13 @@ impl Desk {
             visibility: Visibility::Staff,
             event,
         };
+        if let Event::Board(what) = &event.event {
+            promises::check_places(&self.state, &self.board, what);
+            self.board.apply(what, event.at);
+        }
         self.state.apply(&event);
+        assert_eq!(self.board.paces, self.state.paces(), "{event:?}");
+        assert_eq!(self.board.waiting, Board::of(&self.state).waiting);
         self.log.push(event);
     }
 

@@ -9,6 +9,7 @@ use crate::{
     clock::Timestamp,
     ids::{DialogId, Participant, QueueId, StaffId},
     queue::{Assignment, BoardEvent, DeskState, OperatorStatus, Presence, WaitingView},
+    routing::Board,
 };
 
 /// Before an event is applied: it does not pass over a dialog that its operator could serve, and
@@ -43,6 +44,37 @@ pub(super) fn check_event(state: &DeskState, event: &BoardEvent) {
                 order(other) < order(granted) && eligible[operator].contains(&other.wait.queue);
             assert!(!is_passed_over, "I6: {event:?} before {other:?}");
         }
+    }
+}
+
+/// Before an event is applied: who is granted in turn had the first place in its line, and who
+/// waits has the place that the desk shows.
+pub(super) fn check_places(state: &DeskState, board: &Board, event: &BoardEvent) {
+    let now = Timestamp(i64::MAX);
+    let places = board.places(now);
+    for one in state.waiting() {
+        let place = places[&one.wait.dialog];
+        assert_eq!(place.first, one.position, "{one:?}");
+        assert!(place.last >= place.first, "{place:?}");
+    }
+    if let BoardEvent::Granted {
+        dialog: Some(dialog),
+        by: Participant::System,
+        reason,
+        ..
+    } = event
+        && reason.how != "passed"
+    {
+        let waiting = state.waiting();
+        let granted = waiting.iter().find(|one| one.wait.dialog == *dialog);
+        let queue = granted.map(|one| &one.wait.queue);
+        // Nobody who was not before it in the line was promised less.
+        let before = waiting.iter().filter(|one| {
+            Some(&one.wait.queue) == queue
+                && !one.by_hand
+                && places[&one.wait.dialog].first < places[dialog].first
+        });
+        assert_eq!(before.count(), 0, "{event:?} was not the first in its line");
     }
 }
 

@@ -128,6 +128,9 @@ impl Hub {
             state.customers.ask.remove(&dialog);
         }
         let here = state.has_customer(dialog);
+        if !here {
+            state.lines.forget(dialog);
+        }
         let changed = if here {
             state.customers.here.insert(dialog)
         } else {

@@ -35,6 +35,7 @@ enum Done {
     Presence(Result<()>),
     Heads(Result<()>),
     Signal,
+    Places,
 }
 
 type Background = FuturesUnordered<BoxFuture<'static, Done>>;
@@ -46,6 +47,7 @@ struct UnderWay {
     renewal: bool,
     presence: bool,
     heads: bool,
+    places: bool,
     signals: usize,
     /// Not before then, after a failure.
     presence_at: Option<Instant>,
@@ -122,6 +124,11 @@ impl Hub {
                 _ = second.tick() => {
                     self.close_slow();
                     self.keep_presence();
+                    if self.state().lines.is_due() && !under_way.places {
+                        under_way.places = true;
+                        let hub = Arc::clone(&self);
+                        background.push(hub.tell_places().map(|()| Done::Places).boxed());
+                    }
                 }
                 Some(done) = background.next() => {
                     self.done(done, &mut lease, &mut under_way);
@@ -163,6 +170,7 @@ impl Hub {
         match done {
             Done::Work => under_way.work -= 1,
             Done::Signal => under_way.signals -= 1,
+            Done::Places => under_way.places = false,
             Done::Presence(told) => {
                 under_way.presence = false;
                 if let Err(error) = told {

@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Hub, State};
 use crate::{
+    content::Sealed,
     dialog::DialogEvent,
     engine::{Aggregate, Machine},
     error::{ErrorKind, Result, Retry},
     ids::{CustomerId, DeskId, DialogId, Seq, SessionId, StreamId, Target},
-    record::{Access, Event, Position},
+    record::{Access, Event, Position, StreamEvent},
     routing::{
         job::{Answer, Answered, Followed, Known, Work},
         mailbox::Kept,
@@ -294,12 +295,12 @@ impl Hub {
         &self,
         stream: &StreamId,
         (after, upto): (Position, Seq),
-        mut take: impl FnMut(&Event<crate::content::Sealed>) + Send,
+        mut take: impl FnMut(&StreamEvent<Sealed>) + Send,
     ) -> Result<Position> {
         let mut last = after;
         while last.seq < upto {
             let page = self.read_page(stream, last.seq, upto).await?;
-            page.events.iter().for_each(|event| take(&event.event));
+            page.events.iter().for_each(&mut take);
             if page.events.is_empty() {
                 break;
             }
@@ -318,7 +319,7 @@ impl Hub {
         let start = (Position::default(), upto);
         let position = self
             .fold(stream, start, |event| {
-                if let Event::Dialog(event) = event {
+                if let Event::Dialog(event) = &event.event {
                     if let DialogEvent::Opened { customer, .. } = event {
                         view = Some(DialogView::new(customer.clone()));
                     }
@@ -380,8 +381,8 @@ impl Hub {
         let start = (position, Seq(u64::MAX));
         let upto = self
             .fold(&stream, start, |event| {
-                if let Event::Board(event) = event {
-                    next.apply(event);
+                if let Event::Board(what) = &event.event {
+                    next.apply(what, event.at);
                 }
             })
             .await?;

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use crate::{
     error::{Error, ErrorKind, Result, Retry},
     ids::{DialogId, Seq, Target},
+    queue::PlaceInLine,
     record::Access,
     routing::frame::CustomerPresence,
 };
@@ -76,6 +77,8 @@ pub(super) struct Account {
     typed: BTreeMap<DialogId, Instant>,
     /// What was told of customers' presence.
     presence: BTreeMap<DialogId, CustomerPresence>,
+    /// What was told of places in lines.
+    places: BTreeMap<DialogId, PlaceInLine>,
     /// The newest access of each dialog that is followed.
     dialogs: BTreeMap<DialogId, Access>,
 }
@@ -108,6 +111,7 @@ impl Account {
         self.typed.remove(&dialog);
         self.cursors.remove(&dialog);
         self.presence.remove(&dialog);
+        self.places.remove(&dialog);
     }
 
     /// Whether the presence of a customer is news.
@@ -115,9 +119,20 @@ impl Account {
         self.presence.insert(dialog, presence) != Some(presence)
     }
 
+    /// Whether the place of a dialog is news.
+    pub(super) fn is_new_place(&mut self, dialog: DialogId, place: PlaceInLine) -> bool {
+        self.places.insert(dialog, place) != Some(place)
+    }
+
     /// The client begins a dialog anew: what it was told does not count.
-    pub(super) fn forget_presence(&mut self, dialog: DialogId) {
+    pub(super) fn forget_told(&mut self, dialog: DialogId) {
         self.presence.remove(&dialog);
+        self.places.remove(&dialog);
+    }
+
+    /// The dialog waits anew.
+    pub(super) fn forget_place(&mut self, dialog: DialogId) {
+        self.places.remove(&dialog);
     }
 
     /// Whether a sign of typing may go out now.

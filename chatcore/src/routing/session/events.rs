@@ -14,6 +14,7 @@ use crate::{
     clock::Timestamp,
     identity::Who,
     ids::{DialogId, StreamId},
+    queue::PlaceInLine,
     record::{Access, CursorMove, Position, Reply},
     routing::{
         access::{Sight, sight},
@@ -199,6 +200,7 @@ impl SessionEvents {
                 }
             }
             Taken::Item(Item::Presence(dialog, presence)) => self.presence(dialog, presence),
+            Taken::Item(Item::Place(dialog, place)) => self.place(dialog, place),
             // Seen at the next turn.
             Taken::Closed => {}
         }
@@ -210,7 +212,7 @@ impl SessionEvents {
             Answered::Followed(followed) => {
                 let cursors = followed.cursors.clone();
                 if let StreamId::Dialog(dialog) = stream {
-                    self.shared.account().forget_presence(dialog);
+                    self.shared.account().forget_told(dialog);
                 }
                 self.streams.followed(&stream, followed, ready);
                 if let StreamId::Dialog(dialog) = stream {
@@ -244,6 +246,18 @@ impl SessionEvents {
         if may && self.shared.account().is_news(dialog, presence) {
             self.ready
                 .push_back(SessionEvent::Presence { dialog, presence });
+        }
+    }
+
+    /// Shows to the customer where their dialog is in the line.
+    fn place(&mut self, dialog: DialogId, place: PlaceInLine) {
+        let who = &self.shared.identity().who;
+        let may = matches!(who, Who::Customer(_))
+            && self
+                .access(dialog)
+                .is_some_and(|access| sight(who, &access) == Sight::Full);
+        if may && self.shared.account().is_new_place(dialog, place) {
+            self.ready.push_back(SessionEvent::Place { dialog, place });
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 use super::{LeftReason, SessionEvent, Shared, StreamState};
 use crate::{
     content::Content,
-    dialog::CustomerEvent,
+    dialog::{CustomerEvent, DialogEvent, Phase},
     identity::Who,
     ids::{GrantId, Participant, StreamId},
     queue::BoardEvent,
@@ -254,6 +254,17 @@ impl Streams {
         let steps = input(follower, &identity.who);
         if let (StreamId::Dialog(dialog), Some(access)) = (stream, follower.access()) {
             self.shared.account().note_dialog(*dialog, access);
+            if let (
+                Who::Customer(_),
+                Access::Dialog {
+                    phase: Phase::Waiting,
+                    desk,
+                    ..
+                },
+            ) = (&identity.who, access)
+            {
+                self.shared.hub.waits(*dialog, desk);
+            }
         }
         for step in steps {
             match step {
@@ -303,7 +314,7 @@ impl Streams {
 
     fn let_out(&mut self, stream: &StreamId, range: LetOut, who: &Who, ready: &mut Ready) {
         for event in &range.events {
-            self.react(who, event);
+            self.react(stream, who, event);
         }
         let staff = matches!(who, Who::Staff { .. });
         ready.push_back(SessionEvent::Range {
@@ -316,8 +327,15 @@ impl Streams {
     }
 
     /// Follows what an event gives to the person.
-    fn react(&mut self, who: &Who, event: &StreamEvent<Content>) {
+    fn react(&mut self, stream: &StreamId, who: &Who, event: &StreamEvent<Content>) {
         match (&event.event, who) {
+            // Also when the frame was lost that would have said so.
+            (Event::Dialog(DialogEvent::Waiting { queue, .. }), Who::Customer(_)) => {
+                if let StreamId::Dialog(dialog) = stream {
+                    self.shared.account().forget_place(*dialog);
+                    self.shared.hub.waits(*dialog, &queue.desk);
+                }
+            }
             (
                 Event::Customer(
                     CustomerEvent::DialogOpened { dialog }

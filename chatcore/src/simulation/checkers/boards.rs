@@ -44,7 +44,7 @@ pub(super) fn walk(
                         event: what,
                         before: board,
                     });
-                    board.apply(what);
+                    board.apply(what, event.at);
                 }
             }
         }
