@@ -12,7 +12,7 @@ use super::{
     progress::{Item, Progress},
 };
 use crate::{
-    engine::Published,
+    engine::{Published, is_final},
     error::{Error, ErrorKind, Result, Retry},
     ids::{Label, Offset, Partition},
     journal::{Consumer, DeadLetter, Delivery, Log, Record},
@@ -68,7 +68,9 @@ pub async fn run_effect(
     shutdown: CancellationToken,
 ) -> Result<()> {
     let group = format!("effect-{}", effect.name());
-    let mut consumer = ports.journal.subscribe(Log::Events, &group).await?;
+    let Some(mut consumer) = subscribe(&ports, &group, &config, &shutdown).await? else {
+        return Ok(());
+    };
     let mut runner = Runner {
         ports,
         effect,
@@ -81,6 +83,36 @@ pub async fn run_effect(
     runner.drain(consumer.as_mut()).await;
     consumer.leave().await?;
     ended
+}
+
+/// Joins the group, as soon as the journal can be reached; none once `shutdown` is cancelled.
+async fn subscribe(
+    ports: &Ports,
+    group: &str,
+    config: &EffectsConfig,
+    shutdown: &CancellationToken,
+) -> Result<Option<Box<dyn Consumer>>> {
+    let mut attempts = 0;
+    loop {
+        let error = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return Ok(None),
+            joined = ports.journal.subscribe(Log::Events, group) => match joined {
+                Ok(consumer) => return Ok(Some(consumer)),
+                Err(error) => error,
+            },
+        };
+        if is_final(&error) {
+            return Err(error);
+        }
+        attempts += 1;
+        tracing::warn!(group, %error, "can't read events yet");
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return Ok(None),
+            () = sleep(backoff(config, attempts, error.retry())) => {}
+        }
+    }
 }
 
 struct Runner {

@@ -93,7 +93,7 @@ impl Context {
 }
 
 /// Whether trying again can't help this process.
-pub(super) fn is_final(error: &Error) -> bool {
+pub(crate) fn is_final(error: &Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::Closed | ErrorKind::Storage | ErrorKind::NewerFormat

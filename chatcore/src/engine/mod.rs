@@ -49,6 +49,8 @@ pub use poison::replay;
 pub use published::Published;
 pub use stats::EngineStats;
 
+pub(crate) use context::is_final;
+
 use std::sync::Arc;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
