@@ -92,7 +92,11 @@ async fn attempt(cx: &Context, takeover: &Takeover) -> Result<Lane> {
     if !found.is_whole {
         mark = begin(cx, takeover, (mark, &found), first).await?;
     }
-    let died_at = mark.trial.filter(|trial| trial.offset == mark.applied);
+    // Who takes over from itself has lived on: the store was in trouble, not the command.
+    let lived = takeover.restarts > 0;
+    let died_at = mark
+        .trial
+        .filter(|trial| trial.offset == mark.applied && !lived);
     let mut lane = Lane::new(partition, cx.incarnation(), mark);
     let is_behind = found.last.is_some_and(|last| last >= lane.applied);
     if is_behind && !sabotage::on(Switch::DecidedAgain) {
