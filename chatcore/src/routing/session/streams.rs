@@ -10,7 +10,7 @@ use crate::{
     content::Content,
     dialog::{CustomerEvent, DialogEvent, Phase},
     identity::Who,
-    ids::{GrantId, Participant, StreamId},
+    ids::{DialogId, GrantId, Participant, StreamId},
     queue::BoardEvent,
     record::{Access, Event, Position, StreamEvent},
     routing::{
@@ -30,8 +30,10 @@ pub(super) struct Streams {
     followers: BTreeMap<StreamId, Follower>,
     /// What the client has of streams that are not followed yet.
     resume: BTreeMap<StreamId, Position>,
-    /// Grants to this operator.
-    grants: BTreeSet<GrantId>,
+    /// Grants to this operator, and of which dialog, once that is known.
+    grants: BTreeMap<GrantId, Option<DialogId>>,
+    /// Dialogs that are this customer's.
+    own: BTreeSet<DialogId>,
     /// Streams that are to be followed again should their follow under way be refused: the right
     /// to them came while it was.
     again: BTreeSet<StreamId>,
@@ -48,7 +50,8 @@ impl Streams {
             shared,
             followers: BTreeMap::new(),
             resume: BTreeMap::new(),
-            grants: BTreeSet::new(),
+            grants: BTreeMap::new(),
+            own: BTreeSet::new(),
             again: BTreeSet::new(),
             asked: BTreeSet::new(),
             tickets: BTreeMap::new(),
@@ -148,6 +151,9 @@ impl Streams {
     }
 
     pub(super) fn unfollow(&mut self, stream: &StreamId, ready: &mut Ready) {
+        if let StreamId::Dialog(dialog) = stream {
+            self.forget_given(*dialog);
+        }
         if self.followers.remove(stream).is_some() {
             self.leave(stream);
             ready.push_back(SessionEvent::Left {
@@ -175,6 +181,33 @@ impl Streams {
 
     pub(super) fn head(&mut self, stream: &StreamId, head: Position, ready: &mut Ready) {
         self.step(stream, ready, None, |f, _| f.head(head));
+        if !matches!(stream, StreamId::Dialog(_)) {
+            self.follow_given_again();
+        }
+    }
+
+    /// A store that lost writes may have the board, or the customer's stream, back before it has a
+    /// dialog, and shows no right to a dialog that was given. So what was given and is not followed
+    /// is asked for again, with each check of heads.
+    fn follow_given_again(&mut self) {
+        let given = self.grants.values().flatten().chain(&self.own);
+        let streams = given.map(|dialog| StreamId::Dialog(*dialog));
+        let missing: Vec<_> = streams
+            .filter(|stream| !self.followers.contains_key(stream))
+            .collect();
+        for stream in missing {
+            self.follow(stream);
+        }
+    }
+
+    /// It is not given any more: it ended, or the client wants none of it.
+    fn forget_given(&mut self, dialog: DialogId) {
+        self.own.remove(&dialog);
+        for granted in self.grants.values_mut() {
+            if *granted == Some(dialog) {
+                *granted = None;
+            }
+        }
     }
 
     pub(super) fn head_settled(&mut self, stream: &StreamId, head: Position, ready: &mut Ready) {
@@ -215,13 +248,14 @@ impl Streams {
         match (known, who) {
             (Known::Customer(dialogs), _) => {
                 for dialog in dialogs {
+                    self.own.insert(dialog);
                     self.follow(StreamId::Dialog(dialog));
                 }
             }
             (Known::Board(board), Who::Staff { id, .. }) => {
                 let granted: Vec<_> = board.grants_of(id).collect();
                 for (grant, dialog) in granted {
-                    self.grants.insert(grant);
+                    self.grants.insert(grant, dialog);
                     if let Some(dialog) = dialog {
                         self.follow_granted(StreamId::Dialog(dialog));
                     }
@@ -342,7 +376,13 @@ impl Streams {
                     | CustomerEvent::DialogReopened { dialog },
                 ),
                 Who::Customer(_),
-            ) => self.follow(StreamId::Dialog(*dialog)),
+            ) => {
+                self.own.insert(*dialog);
+                self.follow(StreamId::Dialog(*dialog));
+            }
+            (Event::Customer(CustomerEvent::DialogSettled { dialog }), Who::Customer(_)) => {
+                self.forget_given(*dialog);
+            }
             (
                 Event::Board(BoardEvent::Granted {
                     grant,
@@ -352,14 +392,15 @@ impl Streams {
                 }),
                 Who::Staff { id, .. },
             ) if operator == id => {
-                self.grants.insert(*grant);
+                self.grants.insert(*grant, *dialog);
                 if let Some(dialog) = dialog {
                     self.follow_granted(StreamId::Dialog(*dialog));
                 }
             }
             (Event::Board(BoardEvent::Held { grant, dialog, .. }), Who::Staff { .. })
-                if self.grants.contains(grant) =>
+                if self.grants.contains_key(grant) =>
             {
+                self.grants.insert(*grant, Some(*dialog));
                 self.follow_granted(StreamId::Dialog(*dialog));
             }
             (
