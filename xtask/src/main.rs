@@ -9,6 +9,7 @@ mod process;
 mod project;
 mod rules;
 mod setup;
+mod simulate;
 mod stages;
 mod test;
 mod websocket;
@@ -30,6 +31,9 @@ usage: cargo xtask <chore>
   test --only <stage>     run this stage alone, without setup; may be given more than once
   websocket               run the Autobahn cases against the server's accept loop
   bench [--quick] [names] load the relay and the server in turn, and print the table of docs/benchmarks.md
+  simulate --seeds N --from S
+                          run the core under faults drawn from seeds; more options are in
+                          chatcore/examples/simulate.rs
   rules                   check the source against the rules that no compiler knows
 ";
 
@@ -55,6 +59,7 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         ["setup"] => setup::run(&project).map(|()| ExitCode::SUCCESS),
         ["websocket"] => websocket::run_cases(&project).map(|()| ExitCode::SUCCESS),
         ["bench", words @ ..] => bench::run(&project, words).map(|()| ExitCode::SUCCESS),
+        ["simulate", words @ ..] => simulate::simulate(&project, words).map(|()| ExitCode::SUCCESS),
         ["rules"] => rules::run(&project),
         ["test", options @ ..] => test::run(&project, &test::Choice::from_words(options)?),
         other => bail!("no chore called `{}`\n\n{HELP}", other.join(" ")),

@@ -108,6 +108,20 @@ impl MemoryStore {
         }
     }
 
+    /// A store that has what another had at a moment.
+    #[must_use]
+    pub fn from_checkpoint(
+        checkpoint: Checkpoint,
+        partitions: u32,
+        leases: Arc<MemoryLeases>,
+        archive: Arc<dyn Archive>,
+    ) -> Self {
+        Self {
+            data: Mutex::new(checkpoint.0),
+            ..Self::new(partitions, leases, archive)
+        }
+    }
+
     /// A copy of everything, to go back to.
     #[must_use]
     pub fn checkpoint(&self) -> Checkpoint {
