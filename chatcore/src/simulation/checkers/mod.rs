@@ -4,6 +4,7 @@
 //! by the end are made only of a history that came to rest ([`What::Quiet`](super::What)); what
 //! must never happen is looked for in any.
 
+mod answers;
 mod boards;
 mod capacity;
 mod chain;
@@ -27,7 +28,7 @@ use crate::ids::{Offset, Partition};
 /// A promise that was not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Which: `I1` to `I10` as in `ARCHITECTURE.md`, or `chain`.
+    /// Which: `I1` to `I10` as in `ARCHITECTURE.md`, `chain`, `timers` or `effects`.
     pub invariant: &'static str,
     /// What happened, for a person.
     pub text: String,
@@ -75,7 +76,7 @@ impl fmt::Display for Violation {
 pub type Check = fn(&History, &Truth) -> Vec<Violation>;
 
 /// All checkers, by the name of the file that they are in.
-pub const CHECKERS: [(&str, Check); 10] = [
+pub const CHECKERS: [(&str, Check); 11] = [
     ("chain", chain::check),
     ("outcomes", outcomes::check),
     ("repeats", repeats::check),
@@ -86,6 +87,7 @@ pub const CHECKERS: [(&str, Check); 10] = [
     ("presence", presence::check),
     ("returns", returns::check),
     ("poison", poison::check),
+    ("answers", answers::check),
 ];
 
 /// All promises that were not kept, those of the journal's own first.

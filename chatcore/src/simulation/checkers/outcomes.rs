@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     dialog::Rejection,
-    engine::{ledger::OUTCOMES_MAX, reply},
+    engine::{
+        ledger::{OUTCOMES_MAX, RETENTION},
+        reply,
+    },
     ids::{Offset, Partition, StreamId, Target},
     record::{CommandId, CommandRecord, Decision, Outcome, Reply, Verdict},
     simulation::{
@@ -157,6 +160,17 @@ fn follow_ups_are_written(truth: &Truth, found: &mut Vec<Violation>) {
             }
         }
     }
+}
+
+/// Whether so much time had passed that a silent device's outcomes are not kept.
+fn was_silent(history: &History, upto: usize) -> bool {
+    let before = history.entries().get(..=upto).unwrap_or_default();
+    let mut times = before.iter().map(|entry| entry.at);
+    let first = times.next();
+    let last = times.next_back();
+    first
+        .zip(last)
+        .is_some_and(|(first, last)| last.since(first) >= RETENTION)
 }
 
 type Name<'a> = (Key, &'a Target, u64);
@@ -329,7 +343,7 @@ impl<'a> Told<'a> {
                     (sent < 2).then(|| "was sent once, and told to conflict".to_owned())
                 }
                 Reply::Outcome(outcome) => self.is_other_outcome(&name, outcome, history),
-                Reply::Settled => (!self.may_be_settled(&name))
+                Reply::Settled => (!self.may_be_settled(&name) && !was_silent(history, index))
                     .then(|| "was settled, though its outcome was never acknowledged".to_owned()),
                 Reply::Expected { .. } | Reply::Forgotten => None,
             };

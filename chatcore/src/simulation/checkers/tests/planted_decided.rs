@@ -1,8 +1,8 @@
 //! Planted in what desks and dialogs decide.
 
 use super::{
-    planted::{is_message, story},
-    world::{PARTITIONS, anna, operator, to},
+    planted::{Story, is_message, story},
+    world::{PARTITIONS, World, anna, open_with, operator, say, to},
 };
 use crate::{
     clock::Timestamp,
@@ -10,7 +10,10 @@ use crate::{
     ids::{Offset, OwnerEpoch},
     queue::{BoardEvent, OperatorStatus, Presence},
     record::{CommandId, Decision, Event, Verdict},
-    simulation::history::{Entry, What},
+    simulation::{
+        check,
+        history::{Entry, History, What},
+    },
 };
 
 #[test]
@@ -262,4 +265,34 @@ fn i10_a_parked_command_that_nobody_takes_up() {
         ..decision
     });
     stuck.turns_red("I10", "nothing is before it");
+}
+
+#[test]
+fn effects_a_turn_that_the_bot_never_takes() {
+    let played = |answers: &[u64]| {
+        let mut world = World::new();
+        let mut tab = world.connect(&anna(), "tab", None);
+        world.send(&tab, &to(&anna()), open_with(true));
+        world.settle(&[&tab]);
+        let (dialog, ..) = world.dialog_of(&anna()).unwrap();
+        world.answer(&to(&anna()), dialog, 2);
+        world.settle(&[&tab]);
+        world.send(&tab, &to(&anna()), say(dialog, "hello", None));
+        world.settle(&[&tab]);
+        for seen in answers {
+            world.answer(&to(&anna()), dialog, *seen);
+        }
+        world.settle(&[&tab]);
+        world.show(&mut tab, 2);
+        world.rest();
+        Story {
+            entries: world.history.entries().to_vec(),
+            truth: world.truth(),
+        }
+    };
+    let whole = played(&[4]);
+    let history: History = whole.entries.into_iter().collect();
+    assert_eq!(check(&history, &whole.truth), []);
+    played(&[]).turns_red("effects", "never answered event 4");
+    played(&[3]).turns_red("effects", "never answered event 4");
 }

@@ -14,7 +14,7 @@ use crate::{
     identity::{Assurance, Who},
     ids::{
         ChannelId, CustomerId, DeskId, DeviceId, DialogId, Label, Node, NodeEpoch, NodeId, Offset,
-        OwnerEpoch, Participant, Partition, QueueId, SessionId, StaffId, StreamId, Target,
+        OwnerEpoch, Participant, Partition, QueueId, Seq, SessionId, StaffId, StreamId, Target,
         TenantId,
     },
     journal::DeadLetter,
@@ -72,11 +72,15 @@ pub(super) fn text(text: &str) -> Sealed {
 }
 
 pub(super) fn open() -> Command<Sealed> {
+    open_with(false)
+}
+
+pub(super) fn open_with(bot: bool) -> Command<Sealed> {
     Command::Customer(CustomerCommand::Open(Open {
         channel: ChannelId::try_new("web").unwrap(),
         topic: None,
         settings: DialogSettings {
-            bot: false,
+            bot,
             ..DialogSettings::default()
         },
     }))
@@ -297,6 +301,21 @@ impl World {
             .record()
             .unwrap();
         record.body = Bytes::from_static(&[1, 0xc1]);
+        self.append(&record);
+    }
+
+    /// The bot answers what it saw.
+    pub(super) fn answer(&mut self, target: &Target, dialog: DialogId, seen: u64) {
+        let command = Command::Customer(CustomerCommand::BotAnswer {
+            dialog,
+            seen: Seq(seen),
+            owner_epoch: OwnerEpoch(1),
+            replies: vec![text("good day")],
+            hand_over: None,
+        });
+        let mut new = NewCommand::internal(target.clone(), command);
+        new.author = Participant::Bot;
+        let record = new.record().unwrap();
         self.append(&record);
     }
 
