@@ -7,8 +7,9 @@ use chatcore::{
     dialog::Phase,
     identity::Assurance,
     ids::*,
-    queue::{OperatorStatus, Presence},
+    queue::{OperatorStatus, PlaceInLine, Presence, WaitRange},
     record::{Command, CursorMove, Event, Outcome, Reply, StreamEvent},
+    routing::CustomerPresence,
 };
 use chatcore_server::protocol::*;
 
@@ -273,6 +274,21 @@ fn told() -> Vec<ServerFrame> {
         ServerFrame::Typing {
             dialog: DIALOG,
             participant: Participant::Bot,
+        },
+        ServerFrame::Presence {
+            dialog: DIALOG,
+            presence: CustomerPresence::Away { since: Some(AT) },
+        },
+        ServerFrame::Place {
+            dialog: DIALOG,
+            place: PlaceInLine {
+                first: 2,
+                last: 4,
+                wait: Some(WaitRange {
+                    from_min: 1,
+                    to_min: 3,
+                }),
+            },
         },
         ServerFrame::Durable {
             target: target(),

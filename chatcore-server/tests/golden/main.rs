@@ -74,7 +74,7 @@ fn frames_of_the_server_are_written_as_they_were() {
         assert_eq!(frame, *sample, "{line}");
     }
     let kinds: BTreeSet<_> = samples.iter().map(ServerFrame::kind).collect();
-    assert_eq!(kinds.len(), 14, "a sample of each kind: {kinds:?}");
+    assert_eq!(kinds.len(), 16, "a sample of each kind: {kinds:?}");
 }
 
 /// Not run by itself: it writes the files that are not there, and never one that is.

@@ -42,6 +42,8 @@ fn customer_name(command: &C) -> &'static str {
         C::System { .. } => "customer.system",
         C::Emergency { .. } => "customer.emergency",
         C::Link { .. } => "customer.link",
+        C::Undelivered { .. } => "customer.undelivered",
+        C::Archived { .. } => "customer.archived",
         C::Grant(_) => "customer.grant",
         C::Confirm { .. } => "customer.confirm",
         C::OwnerLost { .. } => "customer.owner_lost",
@@ -147,11 +149,21 @@ fn said() -> Vec<C> {
             body: body(),
         },
         C::Emergency {
+            dialog: Some(DIALOG),
             incident: label("outage-3"),
             body: body(),
         },
         C::Link {
             other: customer("boris"),
+        },
+        C::Undelivered {
+            dialog: DIALOG,
+            message: Seq(4),
+            reason: label("unavailable"),
+        },
+        C::Archived {
+            dialog: DIALOG,
+            upto: position(9),
         },
     ]
 }

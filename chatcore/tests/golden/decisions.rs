@@ -175,6 +175,7 @@ fn decision(id: CommandId, verdict: Verdict) -> Decision {
         cursors: Vec::new(),
         follow_ups: Vec::new(),
         dialogs_opened: 0,
+        forget: Vec::new(),
     }
 }
 
@@ -197,6 +198,7 @@ pub(crate) fn decisions() -> Vec<(&'static str, Decision)> {
             }),
         }],
         dialogs_opened: 1,
+        forget: vec![StreamId::Dialog(DialogId(16))],
         ..decision(CommandId::Internal, Verdict::Decided(accepted()))
     };
     all.push(("whole", whole));
@@ -253,6 +255,23 @@ pub(crate) fn frames() -> Vec<(&'static str, NodeFrame)> {
             },
         ),
         ("reply", reply),
+        (
+            "customer_here",
+            NodeFrame::CustomerHere {
+                dialog: DIALOG,
+                node: node(),
+                order: 3,
+                here: true,
+                at: AT,
+            },
+        ),
+        (
+            "ask_here",
+            NodeFrame::AskHere {
+                dialog: DIALOG,
+                node: node(),
+            },
+        ),
         (
             "typing",
             NodeFrame::Typing {

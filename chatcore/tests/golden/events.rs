@@ -38,6 +38,7 @@ fn dialog_name(event: &D) -> &'static str {
         D::Rated { .. } => "dialog.rated",
         D::System { .. } => "dialog.system",
         D::Emergency { .. } => "dialog.emergency",
+        D::Undelivered { .. } => "dialog.undelivered",
     }
 }
 
@@ -147,6 +148,10 @@ fn of_dialogs() -> Vec<D> {
         D::Emergency {
             incident: label("outage-3"),
             body: body(),
+        },
+        D::Undelivered {
+            message: Seq(4),
+            reason: label("unavailable"),
         },
     ]
 }
