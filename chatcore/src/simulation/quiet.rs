@@ -13,9 +13,9 @@ use crate::{
     error::{Error, ErrorKind, Result},
     ids::{DialogId, Partition, Seq, StreamId},
     journal::Log,
-    record::Event,
+    record::{Event, Position},
     routing::DialogView,
-    store::{PartitionStore, ReadRange, StreamStore},
+    store::{Archive, PartitionStore, ReadRange, StreamStore},
 };
 
 /// What is still missing; empty at rest.
@@ -97,7 +97,7 @@ fn views(run: &Run, lacks: &mut Vec<String>) {
             lacks.push("the store does not tell its heads".to_owned());
         }
         for ((stream, seen), head) in streams.iter().zip(seen).zip(heads) {
-            if seen.at != head {
+            if seen.at != head && !has_left(run, stream, (head, seen.at)) {
                 lacks.push(format!(
                     "{:?} has {} of {} events of {stream}",
                     device.who, seen.at.seq, head.seq
@@ -105,6 +105,15 @@ fn views(run: &Run, lacks: &mut Vec<String>) {
             }
         }
     }
+}
+
+/// Whether the stream is not in the live view any more, and the archive has it up to just there.
+fn has_left(run: &Run, stream: &StreamId, (head, seen): (Position, Position)) -> bool {
+    let before = Seq(seen.seq.0.saturating_sub(1));
+    let archive = &run.world.archive;
+    head == Position::default()
+        && at_once(archive.covered(stream)) == Some(seen.seq)
+        && at_once(archive.read(stream, before, 1)).is_some_and(|page| page.upto() == seen)
 }
 
 /// All dialogs as the store has them.

@@ -46,7 +46,7 @@ pub(super) struct World {
     snapshots: Arc<MemorySnapshots>,
     shared: Arc<MemoryShared>,
     index: Arc<MemoryIndex>,
-    archive: Arc<MemoryArchive>,
+    pub(super) archive: Arc<MemoryArchive>,
     history: Mutex<History>,
     lives: AtomicU64,
 }

@@ -269,7 +269,9 @@ impl Person {
             }
             SessionEvent::Cursors { cursors, .. } => self.cursors.extend(cursors),
             SessionEvent::Typing { participant, .. } => self.typing.push(participant),
-            SessionEvent::Waiting { .. } => {}
+            SessionEvent::Waiting { .. }
+            | SessionEvent::Presence { .. }
+            | SessionEvent::Place { .. } => {}
             other => panic!("{}: {other:?}", self.id()),
         }
     }

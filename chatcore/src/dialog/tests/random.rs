@@ -127,7 +127,18 @@ impl Step {
     }
 
     fn dialog(&self, world: &World) -> DialogId {
-        let ids: Vec<_> = world.state.dialogs().map(|(id, _)| id).collect();
+        let all = || world.state.dialogs();
+        let mut ids: Vec<_> = all().map(|(id, _)| id).collect();
+        // What only who has a dialog may do is mostly asked of one that somebody has.
+        if let "hold" | "resume" | "wrap_up" | "return_to_queue" | "transfer" = KINDS[self.kind] {
+            let owned: Vec<_> = all()
+                .filter(|(_, dialog)| dialog.operator().is_some())
+                .map(|(id, _)| id)
+                .collect();
+            if !owned.is_empty() && !self.dialog.is_multiple_of(4) {
+                ids = owned;
+            }
+        }
         match ids.len() {
             0 => DialogId(1),
             _ if self.dialog > 250 => DialogId(9_999),
