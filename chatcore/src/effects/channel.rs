@@ -15,7 +15,7 @@ use crate::{
     dialog::{CustomerCommand, DialogEvent},
     error::Result,
     identity::BodySealer,
-    ids::{ChannelId, Label, Participant, Seq, StreamId, Target},
+    ids::{ChannelId, CustomerId, DialogId, Label, Participant, Seq, StreamId, Target},
     record::{Access, Appended, Command, Event, StreamEvent},
     store::{ReadRange, StreamStore},
 };
@@ -72,8 +72,22 @@ impl ChannelEffect {
         }
     }
 
-    async fn is_ours(&self, stream: &StreamId) -> Result<bool> {
-        Ok(self.channel(stream).await?.as_ref() == Some(self.adapter.id()))
+    /// The events, if they are of a dialog on this channel, with the dialog and its customer.
+    async fn ours<'a>(
+        &self,
+        work: &'a Work,
+    ) -> Result<Option<(&'a Appended, DialogId, &'a CustomerId)>> {
+        let Some(appended) = work.appended() else {
+            return Ok(None);
+        };
+        let (StreamId::Dialog(dialog), Access::Dialog { customer, .. }) =
+            (&appended.stream, &appended.access)
+        else {
+            return Ok(None);
+        };
+        let channel = self.channel(&appended.stream).await?;
+        let is_ours = channel.as_ref() == Some(self.adapter.id());
+        Ok(is_ours.then_some((appended, *dialog, customer)))
     }
 
     async fn channel(&self, stream: &StreamId) -> Result<Option<ChannelId>> {
@@ -175,17 +189,9 @@ impl Effect for ChannelEffect {
     }
 
     async fn run(&self, work: &Work) -> Result<()> {
-        let Some(appended) = work.appended() else {
+        let Some((appended, dialog, customer)) = self.ours(work).await? else {
             return Ok(());
         };
-        let (StreamId::Dialog(dialog), Access::Dialog { customer, .. }) =
-            (&appended.stream, &appended.access)
-        else {
-            return Ok(());
-        };
-        if !self.is_ours(&appended.stream).await? {
-            return Ok(());
-        }
         let can = self.adapter.capabilities();
         let sent = self.partly().get(&appended.stream).copied();
         for event in &appended.events {
@@ -198,7 +204,7 @@ impl Effect for ChannelEffect {
                 }
                 let message = Outgoing {
                     customer: customer.clone(),
-                    dialog: *dialog,
+                    dialog,
                     seq: event.seq,
                     content,
                 };
@@ -212,17 +218,9 @@ impl Effect for ChannelEffect {
 
     /// The dialog is told which of its messages the customer does not have, whole or in part.
     async fn give_up(&self, work: &Work, reason: &Label) -> Result<()> {
-        let Some(appended) = work.appended() else {
+        let Some((appended, dialog, customer)) = self.ours(work).await? else {
             return Ok(());
         };
-        let (StreamId::Dialog(dialog), Access::Dialog { customer, .. }) =
-            (&appended.stream, &appended.access)
-        else {
-            return Ok(());
-        };
-        if !self.is_ours(&appended.stream).await? {
-            return Ok(());
-        }
         let can = self.adapter.capabilities();
         let sent = self.partly().get(&appended.stream).copied();
         for event in &appended.events {
@@ -240,7 +238,7 @@ impl Effect for ChannelEffect {
                 continue;
             }
             let command = Command::Customer(CustomerCommand::Undelivered {
-                dialog: *dialog,
+                dialog,
                 message: event.seq,
                 reason: reason.clone(),
             });
