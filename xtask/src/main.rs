@@ -12,6 +12,7 @@ mod setup;
 mod simulate;
 mod stages;
 mod test;
+mod types;
 mod websocket;
 
 use std::env;
@@ -34,6 +35,7 @@ usage: cargo xtask <chore>
   simulate --seeds N --from S
                           run the core under faults drawn from seeds; more options are in
                           chatcore/examples/simulate.rs
+  types [--check]         write the types of the pages from the schema of the frames, or only compare
   rules                   check the source against the rules that no compiler knows
 ";
 
@@ -60,6 +62,8 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         ["websocket"] => websocket::run_cases(&project).map(|()| ExitCode::SUCCESS),
         ["bench", words @ ..] => bench::run(&project, words).map(|()| ExitCode::SUCCESS),
         ["simulate", words @ ..] => simulate::simulate(&project, words).map(|()| ExitCode::SUCCESS),
+        ["types"] => types::write(&project).map(|()| ExitCode::SUCCESS),
+        ["types", "--check"] => types::check(&project).map(|()| ExitCode::SUCCESS),
         ["rules"] => rules::run(&project),
         ["test", options @ ..] => test::run(&project, &test::Choice::from_words(options)?),
         other => bail!("no chore called `{}`\n\n{HELP}", other.join(" ")),

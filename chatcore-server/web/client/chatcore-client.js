@@ -2,10 +2,11 @@
 //
 // It keeps no history: it tells what happens, and the pages fold that into what they show.
 
-/** @import { Command, Cursor, CustomerPresence, ErrorFrame, Outcome, Participant, PlaceInLine, ServerFrame, StreamEvent, Reset, Target, Welcome } from './frames.js' */
+/** @import { Command, CursorMove, CustomerPresence, Outcome, Participant, PlaceInLine, ServerFrame, StreamEvent, StreamReset, Target, Welcome, Wrong } from './frames.js' */
 /** @import { Clock, Phase } from './connection.js' */
 /** @import { Open } from './transport.js' */
-/** @import { Item } from './outbox.js' */
+/** @import { Answer, Item } from './outbox.js' */
+/** @import { Range } from './ranges.js' */
 /** @import { Store } from './storage.js' */
 
 import { Connection, pageClock } from './connection.js';
@@ -31,17 +32,17 @@ const ORPHAN_MS = 30 * 24 * 3_600_000;
  * @typedef {{
  *   state: State,
  *   welcome: Welcome,
- *   reset: Reset,
+ *   reset: StreamReset,
  *   events: { stream: string, events: StreamEvent[], position: number },
- *   cursors: { dialog: number, cursors: Cursor[] },
+ *   cursors: { dialog: number, cursors: CursorMove[] },
  *   typing: { dialog: number, participant: Participant },
  *   presence: { dialog: number, presence: CustomerPresence },
  *   place: { dialog: number, place: PlaceInLine },
  *   left: { stream: string, reason: string },
  *   pending: Pending[],
  *   outcome: Pending & { outcome: Outcome | 'settled' },
- *   refused: Pending & { error: ErrorFrame },
- *   error: ErrorFrame,
+ *   refused: Pending & { error: Wrong },
+ *   error: Wrong,
  * }} ClientEvents
  * @typedef {{
  *   base: string,
@@ -334,34 +335,34 @@ export class ChatClient extends Emitter {
 
   /** @param {ServerFrame} frame */
   #frame(frame) {
-    if (frame.range) {
+    if ('range' in frame) {
       this.#range(frame.range);
-    } else if (frame.reset) {
+    } else if ('reset' in frame) {
       this.#ranges.reset(frame.reset);
       this.emit('reset', frame.reset);
-    } else if (frame.cursors) {
+    } else if ('cursors' in frame) {
       this.emit('cursors', frame.cursors);
-    } else if (frame.typing) {
+    } else if ('typing' in frame) {
       this.emit('typing', frame.typing);
-    } else if (frame.presence) {
+    } else if ('presence' in frame) {
       this.emit('presence', frame.presence);
-    } else if (frame.place) {
+    } else if ('place' in frame) {
       this.emit('place', frame.place);
-    } else if (frame.left) {
+    } else if ('left' in frame) {
       this.#ranges.forget(frame.left.stream);
       this.#asked.delete(frame.left.stream);
       this.emit('left', frame.left);
-    } else if (frame.durable) {
+    } else if ('durable' in frame) {
       this.#outbox.durable(frame.durable.target, frame.durable.n);
       this.#flush();
-    } else if (frame.reply) {
-      this.#answered(() => this.#reply(/** @type {any} */ (frame).reply));
-    } else if (frame.error) {
-      this.#answered(() => this.#error(/** @type {any} */ (frame).error));
+    } else if ('reply' in frame) {
+      this.#answered(() => this.#reply(frame.reply));
+    } else if ('error' in frame) {
+      this.#answered(() => this.#error(frame.error));
     }
   }
 
-  /** @param {import('./frames.js').Range} range */
+  /** @param {Range} range */
   #range(range) {
     const verdict = this.#ranges.accept(range);
     if (verdict === 'broken') {
@@ -383,7 +384,7 @@ export class ChatClient extends Emitter {
     }
   }
 
-  /** @param {import('./frames.js').ReplyFrame} frame */
+  /** @param {Answer} frame */
   #reply(frame) {
     const settled = this.#outbox.reply(frame);
     if (settled) {
@@ -406,7 +407,7 @@ export class ChatClient extends Emitter {
     return wait > 0 ? new Promise((done) => this.#clock.setTimeout(() => done(), wait)) : Promise.resolve();
   }
 
-  /** @param {ErrorFrame} error */
+  /** @param {Wrong} error */
   #error(error) {
     const refused = this.#outbox.refused(error);
     if (!refused) {

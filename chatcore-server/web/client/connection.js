@@ -1,13 +1,13 @@
 // Keeps one connection up: hello, heartbeats, a watchdog on received data, jittered reconnects.
 
-/** @import { ServerFrame, Welcome } from './frames.js' */
+/** @import { ClientFrame, Hello, ServerFrame, Welcome } from './frames.js' */
 /** @import { Open, Transport } from './transport.js' */
 
 import { comesBack, needsToken, waitMs } from './backoff.js';
 
 /**
  * @typedef {{ now: () => number, setTimeout: (run: () => void, ms: number) => any, clearTimeout: (timer: any) => void }} Clock
- * @typedef {{ token: (asked: { fresh: boolean }) => Promise<string>, hello: (token: string) => Promise<{ token: string }> }} Source
+ * @typedef {{ token: (asked: { fresh: boolean }) => Promise<string>, hello: (token: string) => Promise<Hello> }} Source
  * @typedef {{ up: (welcome: Welcome) => void, down: () => void, frame: (frame: ServerFrame) => void, state: () => void }} Listener
  * @typedef {'idle' | 'connecting' | 'online' | 'waiting' | 'stopped'} Phase
  */
@@ -122,7 +122,7 @@ export class Connection {
     }, PROBE_MS);
   }
 
-  /** Sends if there is a connection; otherwise the frame is dropped. @param {object} frame */
+  /** Sends if there is a connection; otherwise the frame is dropped. @param {ClientFrame} frame */
   send(frame) {
     this.#transport?.send(frame);
   }
@@ -152,7 +152,7 @@ export class Connection {
     }
   }
 
-  /** @param {number} life @param {{ token: string }} hello */
+  /** @param {number} life @param {Hello} hello */
   #open(life, hello) {
     const past = this.#unopened - (this.#worked ? BLOCKED_LATER : BLOCKED_AFTER);
     const which = past < 0 ? 0 : (past + 1) % this.#openers.length;
@@ -180,16 +180,16 @@ export class Connection {
   /** @param {ServerFrame} frame */
   #take(frame) {
     this.#heard = this.#clock.now();
-    if (frame.welcome) {
+    if ('welcome' in frame) {
       this.#welcomed(frame.welcome);
-    } else if (frame.ping) {
+    } else if ('ping' in frame) {
       this.send({ pong: {} });
-    } else if (frame.reconnect) {
+    } else if ('reconnect' in frame) {
       this.ended = { code: 4412, text: 'draining' };
       this.restart(frame.reconnect.after_ms);
-    } else if (frame.expiring) {
+    } else if ('expiring' in frame) {
       this.#refresh(this.#life);
-    } else if (!frame.pong) {
+    } else if (!('pong' in frame)) {
       this.#listener.frame(frame);
     }
   }

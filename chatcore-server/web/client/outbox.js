@@ -5,7 +5,9 @@
 // numbers what is left anew, and goes on. Nothing is numbered anew while an answer to the old number
 // may still come.
 
-/** @import { Command, ErrorFrame, Outcome, ReplyFrame, Target } from './frames.js' */
+/** @import { Command, Outcome, ServerFrame, Target, Wrong } from './frames.js' */
+
+/** @typedef {Extract<ServerFrame, { reply: unknown }>['reply']} Answer to one command */
 
 /**
  * @typedef {'waiting' | 'sent' | 'durable' | 'done' | 'failed' | 'conflict'} ItemState
@@ -112,7 +114,7 @@ export class Outbox {
     }
   }
 
-  /** @param {ReplyFrame} frame @returns {Settled | null} what is finished by it */
+  /** @param {Answer} frame @returns {Settled | null} what is finished by it */
   reply({ target, n, reply }) {
     const line = this.#line(target);
     line.outstanding = Math.max(0, line.outstanding - 1);
@@ -145,7 +147,7 @@ export class Outbox {
   /**
    * The server did not take a command; its number is free. Null when the error is about none.
    *
-   * @param {ErrorFrame} frame
+   * @param {Wrong} frame
    * @returns {{ target: Target, item: Item, again: boolean } | null}
    */
   refused({ code, target, n }) {

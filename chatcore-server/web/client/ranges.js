@@ -1,6 +1,8 @@
 // Ranges of a stream join without holes: the pure part that checks it.
 
-/** @import { Position, Range, Reset } from './frames.js' */
+/** @import { Position, ServerFrame, StreamReset } from './frames.js' */
+
+/** @typedef {Extract<ServerFrame, { range: unknown }>['range']} Range */
 
 /** The protocol's limit of a resume. */
 const RESUMED_MAX = 100;
@@ -23,7 +25,7 @@ export class Ranges {
     return Object.fromEntries([...this.#positions].slice(-RESUMED_MAX));
   }
 
-  /** @param {Reset} reset */
+  /** @param {StreamReset} reset */
   reset(reset) {
     this.#move(reset.stream, reset.position);
   }

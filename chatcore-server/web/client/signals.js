@@ -1,6 +1,6 @@
 // What is told without being counted or kept: typing, and how far one has received and read.
 
-/** @import { Target } from './frames.js' */
+/** @import { ClientFrame, Target } from './frames.js' */
 /** @import { Clock } from './connection.js' */
 
 const TYPING_MS = 3_000;
@@ -18,7 +18,7 @@ export class Signals {
   /** @type {Map<number, number>} */
   #typedAt = new Map();
 
-  /** @param {(frame: object) => void} send @param {() => boolean} online @param {Clock} clock */
+  /** @param {(frame: ClientFrame) => void} send @param {() => boolean} online @param {Clock} clock */
   constructor(send, online, clock) {
     this.#send = send;
     this.#online = online;
@@ -63,7 +63,10 @@ export class Signals {
       return;
     }
     for (const dialog of this.#due) {
-      this.#send({ cursor: this.#cursors.get(dialog) });
+      const cursor = this.#cursors.get(dialog);
+      if (cursor) {
+        this.#send({ cursor });
+      }
     }
     this.#due.clear();
   }

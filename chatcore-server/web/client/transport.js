@@ -1,11 +1,11 @@
 // What carries frames: a WebSocket, or a streaming fetch with POSTs beside it.
 
-/** @import { ServerFrame } from './frames.js' */
+/** @import { ClientFrame, Hello, ServerFrame } from './frames.js' */
 
 /**
  * @typedef {{ opened: () => void, frame: (frame: ServerFrame) => void, closed: (code: number, text: string) => void }} Handlers
- * @typedef {{ send: (frame: object) => void, close: () => void }} Transport
- * @typedef {(base: string, hello: { token: string }, handlers: Handlers) => Transport} Open
+ * @typedef {{ send: (frame: ClientFrame) => void, close: () => void }} Transport
+ * @typedef {(base: string, hello: Hello, handlers: Handlers) => Transport} Open
  */
 
 const NO_CODE = 1006;
@@ -51,7 +51,7 @@ export function openWebSocket(base, hello, handlers) {
 /** @type {Open} */
 export function openFetch(base, hello, handlers) {
   const abort = new AbortController();
-  /** @type {object[]} */
+  /** @type {ClientFrame[]} */
   let queue = [];
   let key = '';
   let busy = false;
@@ -76,11 +76,11 @@ export function openFetch(base, hello, handlers) {
     });
   /** @param {ServerFrame} frame */
   const take = (frame) => {
-    if (frame.closed) {
+    if ('closed' in frame) {
       end(frame.closed.code, frame.closed.text);
       return;
     }
-    key = frame.welcome?.stream_key ?? key;
+    key = ('welcome' in frame ? frame.welcome.stream_key : null) ?? key;
     handlers.frame(frame);
   };
   // One POST at a time, or frames could overtake each other.

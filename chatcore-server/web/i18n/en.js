@@ -14,6 +14,7 @@ export default {
 
   'message.edited': 'edited',
   'message.deleted': 'Message withdrawn',
+  'message.erased': 'The text was erased',
   'message.deletedByOther': 'Message removed by {name}',
   'message.edit': 'Edit',
   'message.delete': 'Delete',

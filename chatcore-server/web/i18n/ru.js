@@ -14,6 +14,7 @@ export default {
 
   'message.edited': 'изменено',
   'message.deleted': 'Сообщение отозвано',
+  'message.erased': 'Текст стёрт',
   'message.deletedByOther': 'Сообщение удалено: {name}',
   'message.edit': 'Изменить',
   'message.delete': 'Удалить',

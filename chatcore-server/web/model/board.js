@@ -1,6 +1,6 @@
 // A desk's board as its events tell it. Pure.
 
-/** @import { BoardEvent, BoardState, DeskConfig, Presence, OperatorStatus, StreamEvent, Wait } from '../client/frames.js' */
+/** @import { BoardEvent, BoardState, DeskConfig, OperatorStatus, Presence, StreamEvent, Wait } from '../client/frames.js' */
 
 /**
  * @typedef {{ wait: Wait, boost: number, by_hand?: boolean }} Waiting
@@ -11,9 +11,12 @@
 /** Lists may come as lists or as maps by id. @param {any} list @returns {any[]} */
 const values = (list) => (Array.isArray(list) ? list : Object.values(list ?? {}));
 
+/** Before a board has told. @type {DeskConfig} */
+const NOTHING = { queues: {}, operators: {}, grace_ms: 0, grant_resend_ms: 0, reconcile_ms: 0 };
+
 export class Board {
   /** @type {DeskConfig} */
-  config = { queues: {}, operators: {} };
+  config = NOTHING;
   /** @type {Map<number, Waiting>} */
   waiting = new Map();
   /** @type {Map<string, Operator>} */
@@ -24,7 +27,7 @@ export class Board {
 
   /** @param {BoardState | null} state */
   reset(state) {
-    this.config = state?.config ?? { queues: {}, operators: {} };
+    this.config = state?.config ?? NOTHING;
     this.waiting = new Map(values(state?.waiting).map((item) => [item.wait.dialog, item]));
     this.operators = new Map(values(state?.operators).map((item) => [item.operator, item]));
     this.grants = new Map(values(state?.grants).map((item) => [item.grant, item]));
@@ -90,7 +93,7 @@ export class Board {
     } else if ('operator' in event) {
       this.operators.set(event.operator.operator, event.operator);
     } else if ('granted' in event) {
-      const { grant, dialog, customer, operator } = event.granted;
+      const { grant, dialog = null, customer, operator } = event.granted;
       this.#vacate(dialog);
       this.grants.set(grant, { grant, dialog, customer, operator, epoch: null });
     } else if ('held' in event) {

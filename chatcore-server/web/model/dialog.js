@@ -1,6 +1,8 @@
 // A dialog as its events tell it. Pure: folds what the client heard and what history brought.
 
-/** @import { Assurance, Body, Cursor, CustomerPresence, DialogEvent, DialogHead, Participant, Phase, PlaceInLine, StreamEvent } from '../client/frames.js' */
+/** @import { Assurance, Content, CursorMove, CustomerPresence, DialogBrief, DialogEvent, Participant, Phase, PlaceInLine, StreamEvent } from '../client/frames.js' */
+
+/** What somebody said, as long as it is there. @typedef {Exclude<Content, 'erased'>} Said */
 
 /**
  * One thing to show: a message, a note, or a line that says what happened.
@@ -8,13 +10,13 @@
  * @typedef {{
  *   seq: number, at: number,
  *   kind: 'message' | 'note' | 'system' | 'emergency' | 'line',
- *   author: Participant, body: Body | null, replyTo: number | null,
- *   edited: boolean, deletedBy: Participant | null, undelivered: string | null,
+ *   author: Participant, body: Said | null, replyTo: number | null,
+ *   erased: boolean, edited: boolean, deletedBy: Participant | null, undelivered: string | null,
  *   line: { name: string, [detail: string]: any } | null,
  *   assurance: Assurance | null,
  *   version: number,
  * }} Entry
- * @typedef {{ body?: Body, deletedBy?: Participant, undelivered?: string, assurance?: Assurance }} Amendment
+ * @typedef {{ body?: Content, deletedBy?: Participant, undelivered?: string, assurance?: Assurance }} Amendment
  */
 
 /** @param {Participant} who a name for maps, and for comparing */
@@ -96,7 +98,7 @@ export class Dialog {
     return this.#bySeq.get(seq) ?? null;
   }
 
-  /** Begins anew after `position`. @param {number} position @param {DialogHead | null} [head] */
+  /** Begins anew after `position`. @param {number} position @param {DialogBrief | null} [head] */
   reset(position, head = null) {
     this.#bySeq.clear();
     this.#amendments.clear();
@@ -108,10 +110,10 @@ export class Dialog {
     if (head) {
       this.customer = head.customer;
       this.phase = head.phase;
-      this.owner = head.owner;
+      this.owner = head.owner ?? null;
       this.epoch = head.epoch;
       this.queue = head.queue?.queue ?? null;
-      this.desk = head.desk;
+      this.desk = head.desk ?? null;
       this.waitingSince = head.since ?? null;
       this.channel = head.channel ?? this.channel;
       this.topic = head.topic ?? null;
@@ -150,7 +152,7 @@ export class Dialog {
     this.version += 1;
   }
 
-  /** @param {Cursor[]} cursors the highest wins */
+  /** @param {CursorMove[]} cursors the highest wins */
   moved(cursors) {
     for (const { participant, delivered, read } of cursors) {
       const key = participantKey(participant);
@@ -297,7 +299,10 @@ export class Dialog {
   #apply(entry) {
     const amendment = this.#amendments.get(entry.seq);
     if (amendment) {
-      entry.body = amendment.body ?? entry.body;
+      if (amendment.body) {
+        entry.body = saidOf(amendment.body);
+        entry.erased = amendment.body === 'erased';
+      }
       entry.edited = entry.edited || amendment.body !== undefined;
       entry.assurance = amendment.assurance ?? entry.assurance;
       entry.deletedBy = amendment.deletedBy ?? null;
@@ -315,8 +320,9 @@ function entryOf({ seq, at }, name, fields) {
     at,
     kind: /** @type {Entry['kind']} */ (shown ? name : 'line'),
     author: fields.author ?? fields.by ?? 'system',
-    body: shown ? fields.body : null,
+    body: shown ? saidOf(fields.body) : null,
     replyTo: fields.reply_to ?? null,
+    erased: shown && fields.body === 'erased',
     edited: false,
     deletedBy: null,
     undelivered: null,
@@ -324,6 +330,11 @@ function entryOf({ seq, at }, name, fields) {
     assurance: fields.assurance ?? null,
     version: 0,
   };
+}
+
+/** @param {Content} body @returns {Said | null} null when its text is gone for good */
+function saidOf(body) {
+  return body === 'erased' ? null : body;
 }
 
 /** Whether `reader` is on the other side of what `author` wrote. @param {Participant} author @param {Participant} reader */

@@ -57,6 +57,17 @@ test('an event that comes both live and by history is shown once', () => {
   assert.deepEqual(texts(dialog), ['a', 'b', 'c']);
 });
 
+test('a text that was erased is said to be, and nothing else of the dialog suffers', () => {
+  const erased = (seq) => event(seq, { message: { author: anna, body: 'erased', reply_to: null } });
+  const dialog = dialogOf(erased(1), message(2, 'b'), event(3, { edited: { message: 2, body: 'erased' } }), message(4, 'c'));
+  assert.deepEqual(
+    dialog.entries.map(({ body, erased }) => [body?.text ?? null, erased]),
+    [[null, true], [null, true], ['c', false]],
+  );
+  const rows = rowsOf(dialog, [], { me: olga }).filter(({ kind }) => kind === 'entry');
+  assert.equal(rows.length, 3);
+});
+
 test('the newest edit holds, whether the message was loaded before or after it', () => {
   const edit = (seq, text) => event(seq, { edited: { message: 1, body: { text } } });
   const live = dialogOf(message(1, 'a'), edit(2, 'b'), edit(3, 'c'));

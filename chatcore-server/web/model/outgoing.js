@@ -1,15 +1,20 @@
 // Messages on their way: from the moment of sending until the dialog itself shows them. Pure.
 
-/** @import { Body, Outcome, Participant, StreamEvent } from '../client/frames.js' */
+/** @import { Outcome, Participant, StreamEvent } from '../client/frames.js' */
 /** @import { Pending } from '../client/chatcore-client.js' */
+/** @import { Said } from './dialog.js' */
 
 import { sameParticipant } from './dialog.js';
 
-/** @typedef {Pending & { dialog: number, body: Body, state: 'sending' | 'accepted' | 'failed', seq: number | null, code: string | null, detail: Record<string, unknown> }} Sending */
+/** @typedef {Pending & { dialog: number, body: Said, state: 'sending' | 'accepted' | 'failed', seq: number | null, code: string | null, detail: Record<string, unknown> }} Sending */
 
-/** @param {Pending['command']} command @returns {{ dialog: number, body: Body } | null} */
+/** @param {Pending['command']} command @returns {{ dialog: number, body: Said } | null} */
 function messageOf(command) {
-  return 'customer' in command && 'message' in command.customer ? command.customer.message : null;
+  if (!('customer' in command && 'message' in command.customer)) {
+    return null;
+  }
+  const { dialog, body } = command.customer.message;
+  return body === 'erased' ? null : { dialog, body };
 }
 
 export class Outgoing {
@@ -72,7 +77,7 @@ export class Outgoing {
       const mine = this.of(dialog);
       const found =
         mine.find((sending) => sending.seq === seq) ??
-        mine.find(({ state, body }) => state === 'sending' && same(body, told.body));
+        mine.find(({ state, body }) => state === 'sending' && told.body !== 'erased' && same(body, told.body));
       if (found) {
         this.#drop(found.id);
         if (found.state === 'sending') {
@@ -96,7 +101,7 @@ export class Outgoing {
     this.#drop(id);
   }
 
-  /** @param {Pending} item @param {{ dialog: number, body: Body }} message @param {Sending['state']} state @param {Partial<Sending>} [more] */
+  /** @param {Pending} item @param {{ dialog: number, body: Said }} message @param {Sending['state']} state @param {Partial<Sending>} [more] */
   #put(item, { dialog, body }, state, more = {}) {
     this.#byId.set(item.id, { ...item, dialog, body, state, seq: null, code: null, detail: {}, ...more });
     this.version += 1;
@@ -109,8 +114,8 @@ export class Outgoing {
   }
 }
 
-/** The server may normalise text, so blanks do not count. @param {Body} a @param {Body} b */
+/** The server may normalise text, so blanks do not count. @param {object} a @param {object} b */
 function same(a, b) {
-  const plain = (/** @type {Body} */ body) => JSON.stringify(body).replace(/\\[nrt]|\s+/gu, '');
+  const plain = (/** @type {object} */ body) => JSON.stringify(body).replace(/\\[nrt]|\s+/gu, '');
   return plain(a) === plain(b);
 }

@@ -1,7 +1,7 @@
 // Draws the rows of a dialog; the same for the customer and the operator.
 
-/** @import { Body, Button, Participant } from '../client/frames.js' */
-/** @import { Entry } from '../model/dialog.js' */
+/** @import { Button, Participant } from '../client/frames.js' */
+/** @import { Entry, Said } from '../model/dialog.js' */
 /** @import { Row } from '../model/rows.js' */
 /** @import { Sending } from '../model/outgoing.js' */
 /** @import { I18n } from '../i18n/index.js' */
@@ -54,7 +54,7 @@ function drawEntry(row, view) {
   const name = view.name(entry.author);
   const side = row.mine ? 'mine' : 'theirs';
   const from = typeof entry.author === 'string' ? entry.author : Object.keys(entry.author)[0];
-  const body = entry.deletedBy
+  const body = entry.deletedBy || entry.erased
     ? h('p', { class: 'gone' }, gone(entry, view))
     : drawBody(entry, row, can.press ? view : null, i18n);
   const label = entry.kind === 'note' ? i18n.t('message.note') : entry.kind === 'emergency' ? i18n.t('message.emergency') : null;
@@ -141,7 +141,7 @@ function drawTick(state, i18n, reason = '') {
 
 /** @param {Entry} entry @param {{ chosen: string | null, spent: boolean }} row @param {View | null} view null where nothing may be pressed @param {I18n} i18n */
 function drawBody(entry, { chosen, spent }, view, i18n) {
-  const body = /** @type {Body} */ (entry.body);
+  const body = /** @type {Said} */ (entry.body);
   const parts = document.createDocumentFragment();
   if ('text' in body) {
     parts.append(h('p', { class: 'text' }, body.text));
@@ -181,12 +181,15 @@ function drawBody(entry, { chosen, spent }, view, i18n) {
 
 /** @param {Entry} entry @param {View} view */
 function gone(entry, view) {
+  if (!entry.deletedBy) {
+    return view.i18n.t('message.erased');
+  }
   const by = entry.deletedBy;
-  const own = by !== null && JSON.stringify(by) === JSON.stringify(entry.author);
-  return own || by === null ? view.i18n.t('message.deleted') : view.i18n.t('message.deletedByOther', { name: view.name(by) });
+  const own = JSON.stringify(by) === JSON.stringify(entry.author);
+  return own ? view.i18n.t('message.deleted') : view.i18n.t('message.deletedByOther', { name: view.name(by) });
 }
 
-/** What a body says, in one line of plain text. @param {Body} body @param {I18n} i18n @returns {string} */
+/** What a body says, in one line of plain text. @param {Said} body @param {I18n} i18n @returns {string} */
 export function plainText(body, i18n) {
   if ('text' in body) {
     return body.text;

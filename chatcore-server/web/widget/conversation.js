@@ -1,6 +1,6 @@
 // The customer's side of one conversation at a time: which dialog it is, and what may be done.
 
-/** @import { Body, Button, CustomerCommand } from '../client/frames.js' */
+/** @import { Button, Content, CustomerCommand } from '../client/frames.js' */
 /** @import { ChatStore } from '../model/store.js' */
 /** @import { Dialog, Entry } from '../model/dialog.js' */
 
@@ -65,7 +65,7 @@ export class Conversation {
   /** Opens a dialog, or finds the open one. @returns {Promise<number>} */
   async begin() {
     const outcome = await this.#send({ open: { channel: this.#channel, topic: null } });
-    if (outcome === 'settled' || 'rejected' in outcome || outcome.accepted.dialog === null) {
+    if (outcome === 'settled' || 'rejected' in outcome || !outcome.accepted.dialog) {
       throw Object.assign(new Error('not opened'), { outcome });
     }
     return outcome.accepted.dialog;
@@ -126,7 +126,7 @@ export class Conversation {
     return act(this.dialog.id);
   }
 
-  /** @param {number} dialog @param {Body} body @param {number | null} reply_to */
+  /** @param {number} dialog @param {Content} body @param {number | null} reply_to */
   #message(dialog, body, reply_to) {
     return this.#send({ message: { dialog, body, reply_to, owner_epoch: null } });
   }

@@ -1,6 +1,6 @@
 // What an operator may do with a dialog, and the commands for it.
 
-/** @import { Body, CustomerCommand, OperatorStatus, Outcome, Participant, TransferTo } from '../client/frames.js' */
+/** @import { Content, CustomerCommand, OperatorStatus, Outcome, Participant, TransferTo } from '../client/frames.js' */
 /** @import { ChatStore } from '../model/store.js' */
 /** @import { Dialog } from '../model/dialog.js' */
 
@@ -116,7 +116,7 @@ export class Desk {
 
   /** @param {Dialog} dialog @param {TransferTo} to @param {string} note */
   transfer(dialog, to, note) {
-    /** @type {Body | null} */
+    /** @type {Content | null} */
     const body = note ? { text: note } : null;
     return this.#to(dialog, { transfer: { dialog: dialog.id, owner_epoch: dialog.epoch, to, note: body } });
   }

@@ -21,7 +21,7 @@ function presenceText({ t, stamp }, { presence }) {
     return presence === null ? '' : t('presence.here');
   }
   const { since } = presence.away;
-  return since === null ? t('presence.away') : t('presence.awaySince', { time: stamp(since) });
+  return since === null || since === undefined ? t('presence.away') : t('presence.awaySince', { time: stamp(since) });
 }
 
 export class Details {

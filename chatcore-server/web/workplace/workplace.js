@@ -83,7 +83,7 @@ export class Workplace {
     this.#client.on('welcome', () => this.#lists.loadClosed());
     this.#client.on('outcome', ({ id, command, outcome }) => {
       const message = 'customer' in command && 'message' in command.customer ? command.customer.message : null;
-      if (message && 'text' in message.body && outcome !== 'settled' && 'rejected' in outcome && LOST.has(outcome.rejected.code)) {
+      if (message && message.body !== 'erased' && 'text' in message.body && outcome !== 'settled' && 'rejected' in outcome && LOST.has(outcome.rejected.code)) {
         store.outgoing.discard(id);
         this.#thread.restore(message.dialog, message.body.text);
         if (message.dialog === this.#selected) {
