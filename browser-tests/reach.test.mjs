@@ -5,6 +5,7 @@ import test from 'node:test';
 import { launch } from './launch.mjs';
 import { Customer, Operator, story } from './people.mjs';
 import { startServer } from './server.mjs';
+import { stageWorkplace } from './stage.mjs';
 
 /** @import { Page } from 'playwright-core' */
 
@@ -195,31 +196,9 @@ test('two hundred events a second do not stop typing', async () => {
   const { context, close } = await launch({ viewport: { width: 1280, height: 800 } });
   try {
     const page = await context.newPage();
-    await page.goto(server.url);
-    await page.evaluate(async () => {
-      const load = (/** @type {string} */ path) => import(path);
-      const { Emitter } = await load('/client/emitter.js');
-      const { translator } = await load('/i18n/index.js');
-      const { Workplace } = await load('/workplace/workplace.js');
-      document.querySelectorAll('link').forEach((link) => link.remove());
-      for (const href of ['/ui/messages.css', '/workplace/workplace.css']) {
-        const sheet = Object.assign(document.createElement('link'), { rel: 'stylesheet', href });
-        document.head.append(sheet);
-        await new Promise((resolve) => sheet.addEventListener('load', resolve));
-      }
-      const me = { staff: 'olga' };
-      const client = Object.assign(new Emitter(), {
-        welcome: { who: me, name: 'Olga', desk: 'main', supervisor: false },
-        state: { phase: 'online', online: true, asOf: Date.now(), retryAt: null, ended: null },
-        pending: [],
-        get: async () => ({ events: [], dialogs: [], after: { seq: 0 } }),
-        follow() {},
-        unfollow() {},
-        typing() {},
-        cursor() {},
-      });
-      const workplace = new Workplace(translator('en'), client, 'olga');
-      document.body.replaceChildren(workplace.element);
+    await stageWorkplace(page, server.url);
+    await page.evaluate(() => {
+      const { client } = /** @type {any} */ (globalThis).stage;
       const dialogs = [1, 2, 3, 4, 5];
       const config = { queues: {}, operators: { olga: { name: 'Olga', capacity: 5, queues: [] } } };
       const grants = dialogs.map((dialog) => ({ grant: dialog, dialog, customer: `customer-${dialog}`, operator: 'olga', epoch: 1 }));

@@ -286,6 +286,7 @@ export default {
 
   'help.title': 'Keys',
   'help.next': 'next and previous dialog',
+  'help.rows': 'in a list: from row to row, to either end',
   'help.take': 'take the dialog',
   'help.answer': 'write an answer',
   'help.note': 'write a note',

@@ -106,7 +106,7 @@ test('a board moves dialogs from the line to operators and back', () => {
   const tell = (...events) => board.live(events.map((what, index) => ({ seq: index, at: 0, event: { board: what } })));
   const wait = (dialog, priority, since) => ({ wait: { dialog, customer: 'anna', queue: 'cards', channel: 'web', priority, since, epoch: 1 }, boost: 0 });
   tell({ waiting: wait(1, 0, 10) }, { waiting: wait(2, 0, 5) }, { waiting: wait(3, 9, 20) });
-  assert.deepEqual(board.line().map((item) => item.wait.dialog), [3, 2, 1]);
+  assert.deepEqual([...board.line].map((item) => item.wait.dialog), [3, 2, 1]);
   tell({ granted: { grant: 7, dialog: 2, customer: 'anna', operator: 'olga', by: olga } });
   assert.equal(board.ownerOf(2), 'olga');
   assert.equal(board.load('olga'), 1);
@@ -114,7 +114,7 @@ test('a board moves dialogs from the line to operators and back', () => {
   assert.equal(board.held('olga')[0].epoch, 2);
   tell({ freed: { grant: 7, dialog: 2 } }, { waiting: wait(2, 0, 5) });
   assert.equal(board.load('olga'), 0);
-  assert.deepEqual(board.line().map((item) => item.wait.dialog), [3, 2, 1]);
+  assert.deepEqual([...board.line].map((item) => item.wait.dialog), [3, 2, 1]);
 });
 
 const pending = (id, text) => ({ id, target: anna, at: 0, command: { customer: { message: { dialog: 17, body: { text }, reply_to: null, owner_epoch: null } } } });

@@ -34,7 +34,7 @@ export class Desk {
   /** Who has a dialog now: the board hears of it even where the dialog may no longer be followed. @param {Dialog} dialog @returns {string | null} */
   owner(dialog) {
     const { board } = this.#store;
-    return board.waiting.has(dialog.id) ? null : (board.ownerOf(dialog.id) ?? (dialog.phase === 'closed' ? null : dialog.owner));
+    return board.waits(dialog.id) ? null : (board.ownerOf(dialog.id) ?? (dialog.phase === 'closed' ? null : dialog.owner));
   }
 
   /** Where a dialog is in its life; the board hears of a new owner even where the dialog may no longer be followed. @param {Dialog} dialog */
@@ -51,7 +51,7 @@ export class Desk {
   may(dialog) {
     const { phase } = dialog;
     const mine = this.mine(dialog);
-    const waiting = this.#store.board.waiting.has(dialog.id);
+    const waiting = this.#store.board.waits(dialog.id) !== null;
     const tended = mine || this.supervisor;
     return {
       take: waiting,

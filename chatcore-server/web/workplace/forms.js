@@ -7,8 +7,8 @@
 import { h, icon } from '../ui/dom.js';
 
 export const OUTCOMES = /** @type {const} */ (['solved', 'not_solved', 'no_answer', 'spam']);
-const KEYS = /** @type {const} */ (['next', 'take', 'answer', 'note', 'hold', 'close', 'search', 'templates', 'edit', 'back']);
-const KEY_NAMES = { next: 'Alt ↓ ↑', take: 'Alt T', answer: 'Alt R', note: 'Alt N', hold: 'Alt H', close: 'Alt C', search: 'Alt S', templates: '/', edit: '↑', back: 'Esc' };
+const KEYS = /** @type {const} */ (['next', 'rows', 'take', 'answer', 'note', 'hold', 'close', 'search', 'templates', 'edit', 'back']);
+const KEY_NAMES = { next: 'Alt ↓ ↑', rows: '↓ ↑ Home End', take: 'Alt T', answer: 'Alt R', note: 'Alt N', hold: 'Alt H', close: 'Alt C', search: 'Alt S', templates: '/', edit: '↑', back: 'Esc' };
 
 /**
  * Asks, and answers with what was filled in; null when it was left.

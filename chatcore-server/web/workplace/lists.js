@@ -4,28 +4,31 @@
 /** @import { OperatorStatus } from '../client/frames.js' */
 /** @import { ChatStore } from '../model/store.js' */
 /** @import { Desk } from './desk.js' */
+/** @import { Entries, Item, Name } from './entries.js' */
 
-import { h, icon, keyed, setText } from '../ui/dom.js';
-import { plainText } from '../ui/message-view.js';
-import { outcomeText } from '../ui/texts.js';
+import { h, icon, setText } from '../ui/dom.js';
+import { EvenHeights } from '../ui/row-heights.js';
+import { RowKeys } from '../ui/row-keys.js';
+import { VirtualList } from '../ui/virtual-list.js';
+import { ListEntries, NAMES } from './entries.js';
 
 /**
- * @typedef {{ dialog: number, customer: string, queue: string, channel: string, since: number | null, unread: number, snippet: string, mark: string }} Item
- * @typedef {'waiting' | 'mine' | 'held' | 'others' | 'closed'} Name
- * @typedef {{ box: HTMLElement, count: HTMLElement, age: HTMLElement, rows: HTMLElement }} Section
+ * @typedef {{ key: string, version: string, item: Item }} Row
+ * @typedef {{ box: HTMLDetailsElement, count: HTMLElement, age: HTMLElement, list: VirtualList<Row>, keys: RowKeys, entries: Entries }} Section
  * @typedef {{ i18n: I18n, store: ChatStore, desk: Desk, open: (dialog: number) => void, begin: () => void, help: () => void, act: (doing: Promise<unknown>) => void }} ListsOptions
  */
 
-/** `others` is for supervisors: what the rest of the desk has. */
-const NAMES = /** @type {const} */ (['waiting', 'mine', 'held', 'others', 'closed']);
 const STATUSES = /** @type {const} */ (['available', 'busy', 'away']);
+/** Until the first row is drawn. */
+const ROW_PX = 44;
 
 export class Lists {
   #options;
+  #entries;
   /** @type {number | null} */
   #selected = null;
-  /** @type {{ dialog: number, customer: string, at: number, outcome?: string | null }[]} */
-  #closed = [];
+  /** The list that shows the selected dialog. @type {Name | null} */
+  #shownIn = null;
   /** @type {Record<Name, Section>} */
   #sections;
   #search;
@@ -37,6 +40,7 @@ export class Lists {
   /** @param {ListsOptions} options */
   constructor(options) {
     this.#options = options;
+    this.#entries = new ListEntries(options.store, options.desk, options.i18n);
     const { t } = options.i18n;
     this.#search = h('input', { type: 'search', class: 'field search', placeholder: t('lists.search'), 'aria-label': t('lists.search'), oninput: () => this.update() });
     this.#status = h(
@@ -57,14 +61,34 @@ export class Lists {
     setInterval(() => this.#ages(), 1_000);
   }
 
-  /** The dialogs in the order shown, collapsed lists left out. @returns {number[]} */
-  get order() {
-    return NAMES.filter((name) => /** @type {HTMLDetailsElement} */ (this.#sections[name].box).open).flatMap((name) => this.#items(name).map(({ dialog }) => dialog));
+  /** The dialog after or before the selected one, in the order shown, collapsed lists left out. @param {1 | -1} by @returns {number | null} */
+  beside(by) {
+    const lists = NAMES.map((name) => this.#sections[name]).filter(({ box }) => box.open && !box.hidden);
+    const total = lists.reduce((sum, { entries }) => sum + entries.length, 0);
+    let before = 0;
+    let place = by > 0 ? -1 : 0;
+    for (const { entries } of lists) {
+      const found = this.#selected === null ? -1 : entries.find(String(this.#selected));
+      if (found >= 0) {
+        place = before + found;
+        break;
+      }
+      before += entries.length;
+    }
+    let next = total === 0 ? 0 : (place + by + total) % total;
+    for (const { entries } of lists) {
+      if (next < entries.length) {
+        return entries.at(next).dialog;
+      }
+      next -= entries.length;
+    }
+    return null;
   }
 
   /** @param {number | null} dialog */
   set selected(dialog) {
     this.#selected = dialog;
+    this.#shownIn = null;
     this.update();
   }
 
@@ -76,7 +100,7 @@ export class Lists {
   async loadClosed() {
     try {
       const { dialogs } = await this.#options.store.client.get('/api/closed?limit=50');
-      this.#closed = dialogs;
+      this.#entries.closed = dialogs;
       this.update();
     } catch {
       // The list is late anyway; it is read again after the next close or reconnect.
@@ -93,107 +117,73 @@ export class Lists {
     this.#status.disabled = !desk.online;
     this.#status.dataset.status = this.#status.value;
     this.#sections.others.box.hidden = !desk.supervisor;
+    const wanted = this.#search.value.trim().toLowerCase();
     for (const name of NAMES) {
-      const items = this.#items(name);
-      const { count, rows } = this.#sections[name];
-      setText(count, String(items.length));
-      keyed(rows, items, {
-        key: ({ dialog }) => String(dialog),
-        version: (item) => JSON.stringify([item, item.dialog === this.#selected]),
-        draw: (item) => this.#row(item),
-      });
+      const section = this.#sections[name];
+      const entries = this.#entries.of(name, wanted);
+      section.entries = entries;
+      setText(section.count, String(entries.length));
+      section.list.set({ length: entries.length, at: (index) => this.#rowOf(entries.at(index)), find: entries.find });
     }
+    this.#showSelected();
     this.#ages();
   }
 
   /** Unread messages in all that one has. */
   get unread() {
-    return [...this.#items('mine'), ...this.#items('held')].reduce((sum, { unread }) => sum + unread, 0);
+    return this.#entries.unread;
   }
 
   /** @param {Name} name @returns {Section} */
   #section(name) {
     const { t } = this.#options.i18n;
     const [count, age] = [h('span', { class: 'count' }), h('span', { class: 'age' })];
-    const rows = h('ul', { class: 'dialogs' });
+    const rows = h('div', { class: 'dialogs', role: 'group', 'aria-label': t(`lists.${name}`) });
     const box = h(
       'details',
-      { class: `section section-${name}`, open: name !== 'closed', ontoggle: () => name === 'closed' && /** @type {HTMLDetailsElement} */ (box).open && this.loadClosed() },
+      { class: `section section-${name}`, open: name !== 'closed', ontoggle: () => name === 'closed' && box.open && this.loadClosed() },
       h('summary', {}, h('span', { class: 'title' }, t(`lists.${name}`)), count, age),
       rows,
     );
-    return { box, count, age, rows };
+    const keys = new RowKeys(rows);
+    /** @type {VirtualList<Row>} */
+    const list = new VirtualList(rows, { ...keys.hooks, draw: ({ item }) => this.#row(item), heights: new EvenHeights(ROW_PX), follow: 'top', numbered: true });
+    list.list.setAttribute('aria-label', t(`lists.${name}`));
+    keys.attach(list);
+    return { box, count, age, list, keys, entries: this.#entries.of(name) };
   }
 
-  /** @param {Name} name @returns {Item[]} */
-  #items(name) {
-    const wanted = this.#search?.value.trim().toLowerCase() ?? '';
-    return this.#all(name).filter(({ dialog, customer, snippet }) => `${dialog} ${customer} ${snippet}`.toLowerCase().includes(wanted));
+  /** Once for each place that the selected dialog moves to: the reader may look elsewhere then. */
+  #showSelected() {
+    const key = String(this.#selected);
+    const name = this.#selected === null ? null : (NAMES.find((list) => this.#sections[list].entries.find(key) >= 0) ?? null);
+    if (name !== null && name !== this.#shownIn) {
+      this.#sections[name].keys.activate(key);
+      this.#sections[name].list.reveal(key);
+    }
+    this.#shownIn = name;
   }
 
-  /** @param {Name} name @returns {Item[]} */
-  #all(name) {
-    const { store, desk, i18n } = this.#options;
-    if (name === 'closed') {
-      return this.#closed.map(({ dialog, customer, at, outcome }) => ({ dialog, customer, queue: '', channel: '', since: null, unread: 0, snippet: outcome ? outcomeText(i18n, outcome) : '', mark: i18n.stamp(at) }));
-    }
-    if (name === 'waiting') {
-      return store.board.line().map(({ wait, boost }) => ({
-        dialog: wait.dialog,
-        customer: wait.customer,
-        queue: store.board.titleOf(wait.queue),
-        channel: wait.channel,
-        since: wait.since,
-        unread: 0,
-        snippet: '',
-        mark: wait.priority + boost > 0 ? i18n.t('lists.priority', { n: wait.priority + boost }) : '',
-      }));
-    }
-    if (name === 'others') {
-      const grants = desk.supervisor ? [...store.board.grants.values()] : [];
-      return grants.filter(({ operator, dialog }) => operator !== desk.me && dialog !== null).map((grant) => ({ ...this.#ownItem(/** @type {number} */ (grant.dialog), grant.customer), since: null, unread: 0, snippet: store.board.nameOf(grant.operator) }));
-    }
-    return store.board.held(desk.me).flatMap((grant) => {
-      const dialog = store.dialogs.get(/** @type {number} */ (grant.dialog));
-      const held = dialog?.phase === 'on_hold';
-      return held === (name === 'held') ? [this.#ownItem(/** @type {number} */ (grant.dialog), grant.customer)] : [];
-    });
-  }
-
-  /** @param {number} id @param {string} customer @returns {Item} */
-  #ownItem(id, customer) {
-    const { store, i18n } = this.#options;
-    const dialog = store.dialogs.get(id);
-    const last = dialog?.last;
-    // How long the customer has been without an answer.
-    const open = last && typeof last.author !== 'string' && 'customer' in last.author ? last.at : null;
-    return {
-      dialog: id,
-      customer,
-      queue: store.board.titleOf(dialog?.queue ?? null),
-      channel: dialog?.channel ?? '',
-      since: open,
-      unread: dialog && store.me ? dialog.unread(store.me) : 0,
-      snippet: last?.body ? plainText(last.body, i18n).slice(0, 90) : '',
-      mark: dialog?.phase === 'wrap_up' ? i18n.t('phase.wrap_up') : '',
-    };
+  /** @param {Item} item @returns {Row} */
+  #rowOf(item) {
+    return { key: String(item.dialog), version: JSON.stringify([item, item.dialog === this.#selected]), item };
   }
 
   /** @param {Item} item */
   #row({ dialog, customer, queue, channel, since, unread, snippet, mark }) {
-    const { t } = this.#options.i18n;
+    const { t, wait } = this.#options.i18n;
     const current = dialog === this.#selected;
     const line = snippet || [queue, channel].filter(Boolean).join(' · ');
     return h(
-      'li',
+      'div',
       {},
       h(
         'button',
-        { type: 'button', class: `dialog${current ? ' current' : ''}${unread > 0 ? ' unread' : ''}`, 'aria-current': current ? 'true' : null, 'data-dialog': dialog, onclick: () => this.#options.open(dialog) },
+        { type: 'button', class: `dialog${current ? ' current' : ''}${unread > 0 ? ' unread' : ''}`, tabindex: -1, 'aria-current': current ? 'true' : null, 'data-dialog': dialog, onclick: () => this.#options.open(dialog) },
         h('span', { class: 'who' }, customer),
         h('span', { class: 'number' }, `#${dialog}`),
         mark && h('span', { class: 'mark' }, mark),
-        h('span', { class: 'age', 'data-since': since }),
+        h('span', { class: 'age', 'data-since': since }, since === null ? '' : wait(Date.now() - since)),
         h('span', { class: 'snippet' }, line),
         unread > 0 && h('span', { class: 'badge', 'aria-label': t('lists.unread', { n: unread }) }, unread > 99 ? '99+' : unread),
       ),
@@ -203,15 +193,14 @@ export class Lists {
   #ages() {
     const { i18n } = this.#options;
     const now = Date.now();
-    for (const { rows, age } of Object.values(this.#sections)) {
-      let oldest = now;
-      for (const node of rows.querySelectorAll('[data-since]')) {
-        const since = Number(node.getAttribute('data-since'));
-        oldest = Math.min(oldest, since);
-        setText(node, i18n.wait(now - since));
+    for (const { list, age, entries } of Object.values(this.#sections)) {
+      for (const node of list.list.querySelectorAll('[data-since]')) {
+        setText(node, i18n.wait(now - Number(node.getAttribute('data-since'))));
       }
-      setText(age, oldest < now ? i18n.wait(now - oldest) : '');
-      age.title = oldest < now ? i18n.t('lists.oldest') : '';
+      const { since } = entries;
+      const told = since !== null && since < now;
+      setText(age, told ? i18n.wait(now - since) : '');
+      age.title = told ? i18n.t('lists.oldest') : '';
     }
   }
 

@@ -296,13 +296,11 @@ export class Workplace {
     }
   }
 
-  /** @param {number} by */
+  /** @param {1 | -1} by */
   #step(by) {
-    const { order } = this.#lists;
-    if (order.length > 0) {
-      const at = this.#selected === null ? -1 : order.indexOf(this.#selected);
-      const next = at < 0 ? (by > 0 ? 0 : order.length - 1) : (at + by + order.length) % order.length;
-      this.#open(order[next], true);
+    const next = this.#lists.beside(by);
+    if (next !== null) {
+      this.#open(next, true);
     }
   }
 }
