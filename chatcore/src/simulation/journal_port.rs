@@ -184,14 +184,17 @@ impl Journal for NodeJournal {
 
     async fn subscribe(&self, log: Log, group: &str) -> Result<Box<dyn Consumer>> {
         let key = (log, group.to_owned());
-        let join = async { Ok(self.broker.join(&key, self.life)) };
-        let member = self.link.pass("subscribe", join).await?;
-        Ok(Box::new(NodeConsumer {
-            broker: Arc::clone(&self.broker),
-            link: Arc::clone(&self.link),
-            key,
-            member,
-        }))
+        // Made before the link may lose the reply: a member that nobody heard of being one says
+        // nothing more, and the group counts it out.
+        let join = async {
+            Ok(NodeConsumer {
+                member: self.broker.join(&key, self.life),
+                broker: Arc::clone(&self.broker),
+                link: Arc::clone(&self.link),
+                key: key.clone(),
+            })
+        };
+        Ok(Box::new(self.link.pass("subscribe", join).await?))
     }
 
     async fn read(
