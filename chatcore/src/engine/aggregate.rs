@@ -22,7 +22,7 @@ use crate::{
     clock::Timestamp,
     content::Sealed,
     dialog::{CustomerCommand, Rejection},
-    error::{ErrorKind, Result},
+    error::{Error, ErrorKind, Result},
     ids::{DialogId, Label, Offset, StreamId, Target},
     machine::{Context, Decided},
     queue::{DeskCommand, Policies},
@@ -96,6 +96,7 @@ impl Aggregate {
             None => Self::new(target.clone()),
         };
         for decision in &stored.decisions {
+            aggregate.check(decision)?;
             aggregate.apply(decision);
         }
         if sabotage::on(Switch::OutcomesForgotten) {
@@ -344,8 +345,33 @@ impl Aggregate {
         streams.all(|stream| after.access(stream) == self.machine.access(stream))
     }
 
+    /// Whether this is the state that the decision was made on, or one that has it already.
+    ///
+    /// # Errors
+    /// `Corrupt` when the decision's events do not follow those of the state: something between
+    /// is missing here.
+    pub fn check(&self, decision: &Decision) -> Result<()> {
+        if decision.cause < self.covered {
+            return Ok(());
+        }
+        for appended in &decision.appended {
+            let head = self.head(&appended.stream);
+            if head != appended.after {
+                return Err(
+                    Error::new(ErrorKind::Corrupt, "apply a decision to its state")
+                        .with_context("target", &self.target)
+                        .with_context("stream", &appended.stream)
+                        .with_context("expected", appended.after.seq)
+                        .with_context("found", head.seq),
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// Changes the state as it was decided; the only thing that does. A decision that is in the
-    /// state already changes nothing.
+    /// state already changes nothing. Whoever got the decision from elsewhere asks
+    /// [`check`](Self::check) first.
     pub fn apply(&mut self, decision: &Decision) {
         if decision.cause < self.covered {
             return;

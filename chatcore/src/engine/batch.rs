@@ -170,8 +170,10 @@ impl Worker {
             match owned.lane.install(target, stored) {
                 Ok(true) => self.unpark(*partition, target).await?,
                 Ok(false) => {}
-                // Found again, as not in memory, by whoever decides; that gives the lane up.
-                Err(error) => tracing::error!(%error, %target, "a state can't be read"),
+                Err(error) => {
+                    tracing::error!(%error, %target, "a state can't be read");
+                    self.give_up(*partition, &error).await?;
+                }
             }
         }
         Ok(())

@@ -1,8 +1,9 @@
 //! What all parts of the engine share: the ports, the bounds, the counters.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -90,6 +91,18 @@ impl Context {
             }
         }
     }
+}
+
+/// The panic of a task that nobody waits for becomes an error of the engine: a node that ends is
+/// replaced, a partition that nobody works on is not.
+pub(super) async fn or_panicked<T>(
+    what: &'static str,
+    task: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let ended = AssertUnwindSafe(task).catch_unwind().await;
+    ended.unwrap_or_else(|_| {
+        Err(Error::new(ErrorKind::Internal, what).with_context("cause", "a panic"))
+    })
 }
 
 /// Whether trying again can't help this process.

@@ -241,6 +241,9 @@ impl Lane {
     }
 
     /// Applies a decision: a new one, or one that was published. The target must be in memory.
+    ///
+    /// # Errors
+    /// `Corrupt` when the state is not the one that it was made on: the lane must be given up.
     pub(super) fn take_in(&mut self, decision: Decision, stage: &mut Stage) -> Result<()> {
         if let CommandId::FollowUp {
             partition,
@@ -260,7 +263,7 @@ impl Lane {
             Error::new(ErrorKind::Internal, "apply a decision")
                 .with_context("not in memory", &target)
         })?;
-        resident.held.apply(&decision);
+        resident.held.apply(&decision)?;
         resident.used = self.clock;
         resident.decisions = resident.decisions.saturating_add(1);
         resident.decisions_bytes += bytes.len();

@@ -12,7 +12,7 @@ use tokio_util::{
 };
 
 use super::{
-    context::Context,
+    context::{Context, or_panicked},
     emit::{Job, emit},
     lane::Lane,
 };
@@ -160,7 +160,8 @@ impl Emitter {
                 return;
             };
             let act = || emit(&self.cx, self.partition, self.fence, &job);
-            match self.cx.persist(&self.stop, "emit", act).await {
+            let emitted = self.cx.persist(&self.stop, "emit", act);
+            match or_panicked("emit a batch", emitted).await {
                 Ok(Some(events)) => self.progress.advance(job.upto, events),
                 Ok(None) => return,
                 Err(error) => return self.progress.fail(error),

@@ -44,11 +44,19 @@ impl Held {
         }
     }
 
-    pub(super) fn apply(&mut self, decision: &Decision) {
+    /// Applies a decision.
+    ///
+    /// # Errors
+    /// `Corrupt` when it was made on another state; nothing is changed then.
+    pub(super) fn apply(&mut self, decision: &Decision) -> Result<()> {
         match self {
-            Self::Readable(aggregate) => aggregate.apply(decision),
+            Self::Readable(aggregate) => {
+                aggregate.check(decision)?;
+                aggregate.apply(decision);
+            }
             Self::Unread(unread) => unread.apply(decision),
         }
+        Ok(())
     }
 }
 

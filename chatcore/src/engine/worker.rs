@@ -11,7 +11,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    context::{Backoff, Context, is_final},
+    context::{Backoff, Context, is_final, or_panicked},
     lane::Lane,
     owned::{Owned, Recovering, Slot},
     presence::Leases,
@@ -193,7 +193,7 @@ impl Worker {
         };
         let (cx, results, token) = (self.cx.clone(), self.recovering.clone(), stop.clone());
         self.tracker.spawn(async move {
-            let lane = recover(&cx, takeover, &token).await;
+            let lane = or_panicked("take a partition over", recover(&cx, takeover, &token)).await;
             // The receiver is gone when the engine has ended.
             let _ = results.send((partition, turn, lane)).await;
         });

@@ -13,11 +13,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     clock::{Clock, Timestamp},
     content::Sealed,
+    dialog::{CustomerCommand, DialogSettings, Open},
     engine::{Aggregate, Engine, EngineConfig, EngineStats, Machine},
     error::Result,
     ids::{
-        CustomerId, DeskId, Node, NodeEpoch, NodeId, Offset, Participant, Partition, Target,
-        TenantId,
+        ChannelId, CustomerId, DeskId, Node, NodeEpoch, NodeId, Offset, Participant, Partition,
+        Target, TenantId,
     },
     journal::Log,
     memory,
@@ -53,6 +54,15 @@ impl Running {
     pub(super) async fn stop(self) -> Result<()> {
         self.shutdown.cancel();
         self.ended.await.unwrap()
+    }
+
+    /// Waits until it ends by itself.
+    pub(super) async fn ended(self) -> Result<()> {
+        let limit = Duration::from_secs(600);
+        tokio::time::timeout(limit, self.ended)
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     /// As a process that dies.
@@ -191,4 +201,18 @@ pub(super) fn internal(
         settled: 0,
         body: record::encode(&command).unwrap(),
     }
+}
+
+/// The customer opens a dialog.
+pub(super) fn open(customer: &CustomerId) -> CommandRecord {
+    let open = CustomerCommand::Open(Open {
+        channel: ChannelId::try_new("web").unwrap(),
+        topic: None,
+        settings: DialogSettings::default(),
+    });
+    internal(
+        Target::Customer(customer.clone()),
+        Participant::Customer(customer.clone()),
+        Command::Customer(open),
+    )
 }

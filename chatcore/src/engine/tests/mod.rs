@@ -4,4 +4,5 @@ mod bench;
 mod ledger;
 mod parking;
 mod running;
+mod torn;
 mod trimming;

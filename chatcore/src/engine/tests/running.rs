@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::bench::{Bench, anna, internal, node};
+use super::bench::{Bench, anna, internal, node, open};
 use crate::{
     content::Sealed,
     dialog::{CustomerCommand, DialogSettings, Open},
@@ -18,19 +18,6 @@ use crate::{
     record::{self, Command, CommandRecord, FORMAT_VERSION, ParkedCommand, Verdict},
     store::{LeaseStore, PartitionBatch, Trial},
 };
-
-fn open(customer: &CustomerId) -> CommandRecord {
-    let open = CustomerCommand::Open(Open {
-        channel: ChannelId::try_new("web").unwrap(),
-        topic: None,
-        settings: DialogSettings::default(),
-    });
-    internal(
-        Target::Customer(customer.clone()),
-        Participant::Customer(customer.clone()),
-        Command::Customer(open),
-    )
-}
 
 fn oleg() -> StaffId {
     StaffId::try_new("oleg").unwrap()

@@ -4,31 +4,17 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use bytes::Bytes;
 
-use super::bench::{Bench, anna, internal};
+use super::bench::{Bench, anna, internal, open};
 use crate::{
     content::Sealed,
-    dialog::{CustomerCommand, DialogSettings, Open},
     engine::{EngineConfig, Machine},
-    ids::{ChannelId, CustomerId, DialogId, Fence, Offset, Participant, Partition, Target},
+    ids::{CustomerId, DialogId, Fence, Offset, Participant, Partition, Target},
     journal::Log,
-    record::{self, Command, CommandRecord, FORMAT_VERSION, ParkedCommand},
+    record::{self, Command, FORMAT_VERSION, ParkedCommand},
     store::{Mark, Rebuild},
 };
 
 const P0: Partition = Partition(0);
-
-fn open(customer: &CustomerId) -> CommandRecord {
-    let open = CustomerCommand::Open(Open {
-        channel: ChannelId::try_new("web").unwrap(),
-        topic: None,
-        settings: DialogSettings::default(),
-    });
-    internal(
-        Target::Customer(customer.clone()),
-        Participant::Customer(customer.clone()),
-        Command::Customer(open),
-    )
-}
 
 fn config(commands_kept: Option<u64>) -> EngineConfig {
     EngineConfig {

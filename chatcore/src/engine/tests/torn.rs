@@ -1,0 +1,105 @@
+//! What the engine is given is not whole, or not sane.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::bench::{Bench, anna, internal, open};
+use crate::{
+    content::Sealed,
+    dialog::CustomerCommand,
+    engine::{EngineConfig, Machine},
+    error::{ErrorKind, Result},
+    ids::{DialogId, Fence, Offset, Participant, Partition, Target},
+    journal::SnapshotTable,
+    record::Command,
+    store::{Mark, Rebuild},
+};
+
+const P0: Partition = Partition(0);
+
+fn target() -> Target {
+    Target::Customer(anna())
+}
+
+async fn only_dialog(bench: &Bench) -> (DialogId, u64) {
+    let state = bench.state(&target()).await;
+    let Machine::Customer(customer) = state.machine() else {
+        panic!("a customer has a customer's state");
+    };
+    let (id, dialog) = customer.dialogs().next().unwrap();
+    (id, dialog.position().seq.0)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_lacks_what_it_says_it_has_is_built_again() {
+    let bench = Bench::new(1);
+    let engine = bench.start(EngineConfig::default());
+    bench.append(&open(&anna())).await;
+    bench.applied().await;
+    let (dialog, _) = only_dialog(&bench).await;
+    let ask = Command::<Sealed>::Customer(CustomerCommand::AskPerson {
+        dialog,
+        queue: None,
+    });
+    let ask = internal(target(), Participant::Customer(anna()), ask);
+    bench.append(&ask).await;
+    bench.applied().await;
+    engine.stop().await.unwrap();
+    let before = only_dialog(&bench).await;
+
+    // It has the first command by its mark and nothing of it: as one that was emptied between the
+    // two questions of a take-over.
+    let store = &bench.ports.partitions;
+    let fence = store.take(P0, Fence(0)).await.unwrap().fence;
+    let begun = Mark {
+        fence,
+        incarnation: bench.ports.journal.incarnation(),
+        applied: Offset(1),
+        ..Mark::default()
+    };
+    store
+        .rebuild(P0, fence, Rebuild::Begin(begun))
+        .await
+        .unwrap();
+    store.rebuild(P0, fence, Rebuild::Done).await.unwrap();
+    let engine = bench.start(EngineConfig::default());
+    bench.applied().await;
+    assert_eq!(engine.stats.rebuilds.load(Ordering::Relaxed), 1);
+    assert_eq!(only_dialog(&bench).await, before);
+    engine.stop().await.unwrap();
+}
+
+/// A port with a bug.
+#[derive(Debug)]
+struct Panics {
+    on_read: bool,
+}
+
+#[async_trait]
+impl SnapshotTable for Panics {
+    async fn put(&self, _: Partition, _: Vec<(String, Offset, Option<Bytes>)>) -> Result<()> {
+        panic!("a bug in a backend");
+    }
+
+    async fn read(&self, _: Partition) -> Result<Vec<(String, Offset, Bytes)>> {
+        assert!(!self.on_read, "a bug in a backend");
+        Ok(Vec::new())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_a_backend_ends_the_engine_instead_of_one_partition() {
+    for on_read in [true, false] {
+        let mut bench = Bench::new(1);
+        bench.ports.snapshots = Arc::new(Panics { on_read });
+        bench.append(&open(&anna())).await;
+        let config = EngineConfig {
+            snapshot_decisions: 1,
+            ..EngineConfig::default()
+        };
+        let error = bench.start(config).ended().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Internal, "{error}");
+    }
+}
