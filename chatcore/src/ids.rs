@@ -233,6 +233,10 @@ number_id! {
     GrantId, u64
 }
 number_id! {
+    /// A note about a customer, counted per customer; the first has 1, none is used twice.
+    NoteId, u64
+}
+number_id! {
     /// A partition of the journal.
     Partition, u32
 }

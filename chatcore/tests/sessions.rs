@@ -7,6 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "sessions/about.rs"]
+mod about;
 #[path = "sessions/here.rs"]
 mod here;
 #[path = "sessions/people.rs"]

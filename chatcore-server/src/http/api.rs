@@ -12,7 +12,7 @@ use chatcore::{
     dialog::Phase,
     error::ErrorKind,
     identity::{Identity, Who},
-    ids::{CustomerId, DeskId, DialogId, Label, Participant, Seq},
+    ids::{CustomerId, DeskId, DialogId, Label, NoteId, Participant, Seq},
     record::{Position, StreamEvent},
     store::IndexEntry,
 };
@@ -179,6 +179,55 @@ fn limit(asked: Option<usize>) -> Result<usize, Failure> {
         ErrorCode::Invalid,
         "expected limit from 1 to 200",
     ))
+}
+
+/// The notes about a customer.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "spec", derive(utoipa::ToSchema))]
+pub(crate) struct Notes {
+    /// Oldest first.
+    notes: Vec<Note>,
+}
+
+/// A note about a customer.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "spec", derive(utoipa::ToSchema))]
+pub(crate) struct Note {
+    /// Its number, as the events have it.
+    #[cfg_attr(feature = "spec", schema(value_type = u64))]
+    note: NoteId,
+    /// When it was written, in milliseconds since 1970.
+    #[cfg_attr(feature = "spec", schema(value_type = i64))]
+    at: Timestamp,
+    /// By whom.
+    #[cfg_attr(feature = "spec", schema(schema_with = super::spec::participant))]
+    author: Participant,
+    /// What it says.
+    #[cfg_attr(feature = "spec", schema(schema_with = super::spec::content))]
+    body: Content,
+}
+
+/// The notes about the customer of a dialog, for staff who may see it; 403 for customers.
+#[cfg_attr(feature = "spec", utoipa::path(
+    get, path = "/api/dialogs/{id}/notes", security(("token" = [])),
+    params(("id" = u64, Path, description = "the dialog's number")),
+    responses((status = 200, body = Notes), (status = "4XX", body = Failure)),
+))]
+pub(super) async fn notes(
+    State(server): State<Server>,
+    Caller(identity): Caller,
+    Path(id): Path<u64>,
+) -> Result<Json<Notes>, Failure> {
+    let notes = server.chat().notes_about(&identity, DialogId(id)).await?;
+    let notes = notes.into_iter().map(|(note, about)| Note {
+        note,
+        at: about.at,
+        author: about.author,
+        body: about.body,
+    });
+    Ok(Json(Notes {
+        notes: notes.collect(),
+    }))
 }
 
 /// Which part of a list.

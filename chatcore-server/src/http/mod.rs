@@ -28,6 +28,7 @@ pub(crate) fn router(server: Server) -> Router {
         .route("/api/me", get(api::me))
         .route("/api/dialogs/{id}", get(api::dialog))
         .route("/api/dialogs/{id}/events", get(api::events))
+        .route("/api/dialogs/{id}/notes", get(api::notes))
         .route("/api/customers/{id}/dialogs", get(api::dialogs_of))
         .route("/api/closed", get(api::closed))
         .route("/api/demo/people", get(api::demo))

@@ -23,6 +23,7 @@ use crate::protocol;
         api::me,
         api::dialog,
         api::events,
+        api::notes,
         api::dialogs_of,
         api::closed,
         api::demo,
@@ -45,6 +46,10 @@ pub(super) fn position() -> RefOr<Schema> {
 
 pub(crate) fn participant() -> RefOr<Schema> {
     reference("Participant")
+}
+
+pub(super) fn content() -> RefOr<Schema> {
+    reference("Content")
 }
 
 pub(super) fn dialog_brief() -> RefOr<Schema> {

@@ -277,3 +277,35 @@ async fn a_list_says_how_a_dialog_ended() {
     assert!(anna.reply(3).await["outcome"]["accepted"].is_object());
     listed(Value::Null).await;
 }
+
+#[tokio::test]
+async fn notes_about_a_customer_are_read_by_staff_who_see_the_dialog() {
+    let server = Process::ephemeral().await;
+    let mut anna = Client::demo(&server, "Anna", "tab-1").await;
+    anna.command("anna", 1, open()).await;
+    let dialog = accepted_dialog(&anna.reply(1).await);
+    let mut sofia = Client::demo(&server, "Sofia", "tab-3").await;
+    sofia.next("reset").await;
+    let body = json!({"text": "prefers to be called"});
+    let about = json!({"note_customer": {"dialog": dialog, "body": body}});
+    sofia.command("anna", 1, about.clone()).await;
+    assert!(sofia.reply(1).await["outcome"]["accepted"].is_object());
+    let path = format!("/api/dialogs/{dialog}/notes");
+    let read = async |who: &str| {
+        let token = token(&server, who).await;
+        get(&server.address, &path, Some(&token)).await
+    };
+    let (status, notes) = read("Sofia").await;
+    assert_eq!(status, 200, "{notes}");
+    let note = &notes["notes"][0];
+    assert_eq!((&note["note"], &note["body"]), (&json!(1), &body));
+    assert_eq!(note["author"], json!({"staff": "sofia"}));
+    // Not hers, and not an operator's who sees no dialog of hers.
+    for other in ["Anna", "Olga"] {
+        let (status, answer) = read(other).await;
+        assert_eq!(status, 403, "{answer}");
+    }
+    anna.command("anna", 2, about).await;
+    let error = anna.next("error").await;
+    assert_eq!(error["code"], "forbidden", "{error}");
+}

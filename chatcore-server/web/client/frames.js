@@ -195,6 +195,8 @@
  *   | { hold: { dialog: DialogId, owner_epoch: OwnerEpoch } }
  *   | { resume: { dialog: DialogId, owner_epoch: OwnerEpoch } }
  *   | { note: { body: Content, dialog: DialogId } }
+ *   | { note_customer: { body: Content, dialog: DialogId } }
+ *   | { remove_customer_note: { dialog: DialogId, note: NoteId } }
  *   | { set_tags: { dialog: DialogId, tags: Label[] } }
  *   | { set_topic: { dialog: DialogId, topic?: Label | null } }
  *   | { wrap_up: { dialog: DialogId, owner_epoch: OwnerEpoch } }
@@ -347,6 +349,8 @@
  *   | 'held'
  *   | 'resumed'
  *   | { note: { author: Participant, body: Content } }
+ *   | { customer_noted: { author: Participant, body: Content, note: NoteId } }
+ *   | { customer_note_removed: { by: Participant, note: NoteId } }
  *   | { tagged: { by: Participant, tags: Label[] } }
  *   | { topic_set: { by: Participant, topic?: Label | null } }
  *   | 'wrap_up'
@@ -459,6 +463,12 @@
  * One life of a node, as text, as [`Node`] in commands: `id(at)epoch`.
  *
  * @typedef {string} NodeName
+ */
+
+/**
+ * A note about a customer, counted per customer; the first has 1, none is used twice.
+ *
+ * @typedef {number} NoteId
  */
 
 /**

@@ -241,6 +241,10 @@ export default {
   'assurance.authenticated': 'signed in',
   'assurance.stepped_up': 'signed in, proven again',
 
+  'about.title': 'About the customer',
+  'about.placeholder': 'A note about the customer, for staff only',
+  'about.add': 'Keep the note',
+  'about.remove': 'Take the note away',
   'details.title': 'Customer and dialog',
   'details.dialog': 'Dialog',
   'details.presence': 'Presence',

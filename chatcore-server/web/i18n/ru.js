@@ -241,6 +241,10 @@ export default {
   'assurance.authenticated': 'вошёл',
   'assurance.stepped_up': 'вошёл, подтверждён ещё раз',
 
+  'about.title': 'О клиенте',
+  'about.placeholder': 'Заметка о клиенте, видна только сотрудникам',
+  'about.add': 'Сохранить заметку',
+  'about.remove': 'Убрать заметку',
   'details.title': 'Клиент и диалог',
   'details.dialog': 'Диалог',
   'details.presence': 'Присутствие',

@@ -2,6 +2,8 @@
 
 /** @import { Assurance, Content, CursorMove, CustomerPresence, DialogBrief, DialogEvent, Participant, Phase, PlaceInLine, StreamEvent } from '../client/frames.js' */
 
+import { Notes } from './notes.js';
+
 /** What somebody said, as long as it is there. @typedef {Exclude<Content, 'erased'>} Said */
 
 /**
@@ -80,6 +82,8 @@ export class Dialog {
   closedAt = null;
   /** @type {Map<string, { participant: Participant, delivered: number, read: number }>} */
   cursors = new Map();
+  /** What staff keep about its customer; empty for the customer. */
+  notes = new Notes();
   /** Grows with each change. */
   version = 0;
 
@@ -268,6 +272,14 @@ export class Dialog {
     }
     if (name === 'undelivered') {
       this.#amend(fields.message, { undelivered: fields.reason });
+      return;
+    }
+    if (name === 'customer_noted') {
+      this.notes.came({ note: fields.note, at: event.at, author: fields.author, body: fields.body });
+      return;
+    }
+    if (name === 'customer_note_removed') {
+      this.notes.went(fields.note);
       return;
     }
     if (name === 'ruled' || this.#bySeq.has(event.seq)) {

@@ -98,6 +98,16 @@ export class Desk {
     return this.#to(dialog, { note: { dialog: dialog.id, body: { text } } });
   }
 
+  /** A note about its customer. @param {Dialog} dialog @param {string} text */
+  noteCustomer(dialog, text) {
+    return this.#to(dialog, { note_customer: { dialog: dialog.id, body: { text } } });
+  }
+
+  /** @param {Dialog} dialog @param {number} note */
+  removeCustomerNote(dialog, note) {
+    return this.#to(dialog, { remove_customer_note: { dialog: dialog.id, note } });
+  }
+
   /** @param {Dialog} dialog @param {number} message @param {string} text */
   edit(dialog, message, text) {
     return this.#to(dialog, { edit: { dialog: dialog.id, message, body: { text }, owner_epoch: dialog.epoch } });

@@ -1,19 +1,21 @@
 // The right column: who the customer is, what the dialog is about, what was before.
 
 /** @import { I18n } from '../i18n/index.js' */
+/** @import { Participant } from '../client/frames.js' */
 /** @import { Dialog } from '../model/dialog.js' */
 /** @import { ChatStore } from '../model/store.js' */
 /** @import { Desk } from './desk.js' */
 
 import { h, keyed, setText } from '../ui/dom.js';
 import { failureText, labelText, outcomeText } from '../ui/texts.js';
+import { About } from './about.js';
 import { labelOf } from './desk.js';
 
 const TOPICS = /** @type {const} */ (['cards', 'payments', 'loans', 'savings', 'app', 'other']);
 const TAGS = /** @type {const} */ (['complaint', 'fraud', 'call-back', 'vip']);
 
 /** @typedef {{ dialog: number, customer: string, at: number, phase?: string | null, topic?: string | null, outcome?: string | null, score?: number | null }} Past */
-/** @typedef {{ i18n: I18n, store: ChatStore, desk: Desk, act: (doing: Promise<unknown>) => Promise<boolean>, notice: (text: string) => void, open: (dialog: number) => void, close: () => void, owner: (dialog: Dialog) => string }} DetailsOptions */
+/** @typedef {{ i18n: I18n, store: ChatStore, desk: Desk, act: (doing: Promise<unknown>) => Promise<boolean>, notice: (text: string) => void, open: (dialog: number) => void, close: () => void, owner: (dialog: Dialog) => string, name: (who: Participant) => string }} DetailsOptions */
 
 /** Whether the customer is here, in words. @param {I18n} i18n @param {Dialog} dialog */
 function presenceText({ t, stamp }, { presence }) {
@@ -39,11 +41,13 @@ export class Details {
   #pastList = h('ul', { class: 'past' });
   #pastState = h('p', { class: 'muted' });
   #form;
+  #about;
   element;
 
   /** @param {DetailsOptions} options */
   constructor(options) {
     this.#options = options;
+    this.#about = new About(options);
     const { t } = options.i18n;
     const list = (/** @type {string} */ id, /** @type {readonly string[]} */ labels) => h('datalist', { id }, ...labels.map((label) => h('option', { value: label }, labelText(options.i18n, label))));
     this.#topic = h('input', { class: 'field', list: 'topics', maxlength: 64, onchange: () => this.#setTopic() });
@@ -60,6 +64,7 @@ export class Details {
       { class: 'details', 'aria-label': t('details.title') },
       close,
       h('div', { class: 'card-box' }, this.#who, this.#facts),
+      this.#about.element,
       h('div', { class: 'card-box' }, h('h3', {}, t('details.dialog')), this.#form, list('topics', TOPICS), list('tag-names', TAGS)),
       h('div', { class: 'card-box' }, h('h3', {}, t('details.past')), this.#pastList, this.#pastState),
     );
@@ -68,6 +73,7 @@ export class Details {
   /** @param {Dialog | null} dialog */
   show(dialog) {
     this.#dialog = dialog;
+    this.#about.show(dialog);
     this.#tagField.value = '';
     this.update();
   }
@@ -104,6 +110,7 @@ export class Details {
       this.#topic.value = dialog.topic ?? '';
     }
     keyed(this.#tags, dialog.tags, { key: (tag) => tag, version: () => String(may), draw: (tag) => this.#tag(tag) });
+    this.#about.update();
     keyed(this.#pastList, this.#past, { key: ({ dialog: id }) => String(id), version: (past) => JSON.stringify([past, past.dialog === dialog.id, store.dialogs.get(past.dialog)?.phase]), draw: (past) => this.#pastRow(past) });
   }
 

@@ -61,6 +61,7 @@ export class Workplace {
         const owner = this.#desk.owner(dialog);
         return owner ? this.#name({ staff: owner }) : '';
       },
+      name: (who) => this.#name(who),
     });
     this.element = h('div', { class: 'workplace', 'data-view': 'lists' }, this.#stale, this.#lists.element, this.#thread.element, this.#details.element, this.#live);
     this.#listen();

@@ -6,10 +6,11 @@ use super::Chat;
 use crate::{
     clock::Timestamp,
     content::Content,
+    dialog::CustomerNote,
     error::{Error, ErrorKind, Result},
     identity::{Identity, Who},
-    ids::{CustomerId, DialogId, Seq, StreamId},
-    record::{Position, StreamEvent},
+    ids::{CustomerId, DialogId, NoteId, Seq, StreamId},
+    record::{Position, StreamEvent, Visibility},
     routing::{
         DialogView, Opened,
         access::{Sight, shows, sight},
@@ -119,6 +120,23 @@ impl Chat {
                 .filter(|e| shows(&reader.who, e.visibility))
                 .collect(),
         })
+    }
+
+    /// The notes about the customer of a dialog, oldest first, as of now: they outlive dialogs.
+    /// Whoever follows the dialog is told of those that come and go from then on.
+    ///
+    /// # Errors
+    /// `Forbidden` for customers, and for staff as [`dialog`](Self::dialog); errors of the store.
+    pub async fn notes_about(
+        &self,
+        reader: &Identity,
+        dialog: DialogId,
+    ) -> Result<Vec<(NoteId, CustomerNote<Content>)>> {
+        if !shows(&reader.who, Visibility::Staff) {
+            return Err(forbidden(dialog));
+        }
+        let customer = self.dialog(reader, dialog).await?.view.customer;
+        self.inner.hub.notes_about(&customer).await
     }
 
     /// The dialogs of a customer, newest first, older than `before`. Late, never wrong.

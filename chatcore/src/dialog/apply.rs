@@ -6,7 +6,7 @@ use super::{
     command::DialogSettings,
     event::{CustomerEvent, DialogEvent, Phase},
     limits::{CURSORS_MAX, EDITABLE_MAX, INCIDENTS_MAX, LEAVING_MAX},
-    state::{Cursor, CustomerState, DialogState, FIRST_EPOCH, Ownership, Writer},
+    state::{Cursor, CustomerNote, CustomerState, DialogState, FIRST_EPOCH, Ownership, Writer},
 };
 use crate::{
     clock::Timestamp,
@@ -35,10 +35,13 @@ impl CustomerState {
                         DialogState::begun(channel.clone(), topic.clone(), event.at)
                     });
                 }
+                self.apply_to_notes(what, event.at);
                 if let Some(dialog) = self.dialogs.get_mut(id) {
                     debug_assert_eq!(event.seq, dialog.position.seq.next(), "a hole in {stream}");
                     dialog.position = position;
-                    dialog.last_at = event.at;
+                    if !what.is_about_customer() {
+                        dialog.last_at = event.at;
+                    }
                     dialog.apply(what, event.at);
                 } else {
                     debug_assert!(false, "an event of {stream}, which is not in the state");
@@ -59,6 +62,25 @@ impl CustomerState {
     pub fn apply_forgotten(&mut self, stream: &StreamId) {
         if let StreamId::Dialog(dialog) = stream {
             self.leaving.remove(dialog);
+        }
+    }
+
+    /// What is told in several dialogs is taken once.
+    fn apply_to_notes(&mut self, event: &DialogEvent<Sealed>, at: Timestamp) {
+        match event {
+            DialogEvent::CustomerNoted { note, author, body } if *note > self.notes.last => {
+                self.notes.last = *note;
+                let kept = CustomerNote {
+                    at,
+                    author: author.clone(),
+                    body: body.clone(),
+                };
+                self.notes.kept.insert(*note, kept);
+            }
+            DialogEvent::CustomerNoteRemoved { note, .. } => {
+                self.notes.kept.remove(note);
+            }
+            _ => {}
         }
     }
 
@@ -116,7 +138,11 @@ impl DialogState {
 
     fn apply(&mut self, event: &DialogEvent<Sealed>, at: Timestamp) {
         match event {
-            DialogEvent::Opened { .. } | DialogEvent::Edited { .. } | DialogEvent::Note { .. } => {}
+            DialogEvent::Opened { .. }
+            | DialogEvent::Edited { .. }
+            | DialogEvent::Note { .. }
+            | DialogEvent::CustomerNoted { .. }
+            | DialogEvent::CustomerNoteRemoved { .. } => {}
             DialogEvent::Ruled { settings } => {
                 self.queue = settings.queue.clone();
                 self.desk = settings.queue.desk.clone();

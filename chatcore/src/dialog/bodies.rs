@@ -62,6 +62,10 @@ impl<B> CustomerCommand<B> {
                 dialog,
                 body: change(body)?,
             },
+            Self::NoteCustomer { dialog, body } => To::NoteCustomer {
+                dialog,
+                body: change(body)?,
+            },
             Self::Rate {
                 dialog,
                 score,
@@ -120,6 +124,7 @@ impl<B> CustomerCommand<B> {
                 dialog,
                 owner_epoch,
             },
+            Self::RemoveCustomerNote { dialog, note } => To::RemoveCustomerNote { dialog, note },
             Self::SetTags { dialog, tags } => To::SetTags { dialog, tags },
             Self::SetTopic { dialog, topic } => To::SetTopic { dialog, topic },
             Self::WrapUp {
@@ -200,6 +205,8 @@ impl<B> CustomerCommand<B> {
             | Self::Hold { dialog, .. }
             | Self::Resume { dialog, .. }
             | Self::Note { dialog, .. }
+            | Self::NoteCustomer { dialog, .. }
+            | Self::RemoveCustomerNote { dialog, .. }
             | Self::SetTags { dialog, .. }
             | Self::SetTopic { dialog, .. }
             | Self::WrapUp { dialog, .. }
@@ -258,6 +265,12 @@ impl<B> DialogEvent<B> {
                 author,
                 body: change(body)?,
             },
+            Self::CustomerNoted { note, author, body } => To::CustomerNoted {
+                note,
+                author,
+                body: change(body)?,
+            },
+            Self::CustomerNoteRemoved { note, by } => To::CustomerNoteRemoved { note, by },
             Self::Rated { score, comment } => To::Rated {
                 score,
                 comment: comment.map(change).transpose()?,

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock::Timestamp,
     ids::{
-        ChannelId, CustomerId, DeskId, DialogId, GrantId, Label, OwnerEpoch, QueueId, QueueRef,
-        Seq, StaffId,
+        ChannelId, CustomerId, DeskId, DialogId, GrantId, Label, NoteId, OwnerEpoch, QueueId,
+        QueueRef, Seq, StaffId,
     },
     record::Position,
 };
@@ -115,6 +115,20 @@ pub enum CustomerCommand<B> {
         dialog: DialogId,
         /// What it says.
         body: B,
+    },
+    /// A note about the customer: staff see it beside every dialog of the customer.
+    NoteCustomer {
+        /// The dialog beside which it is written: the right to it is the right to this.
+        dialog: DialogId,
+        /// What it says.
+        body: B,
+    },
+    /// Takes a note about the customer away. By its author, or by a supervisor.
+    RemoveCustomerNote {
+        /// The dialog beside which it is seen: the right to it is the right to this.
+        dialog: DialogId,
+        /// Which.
+        note: NoteId,
     },
     /// Replaces the tags.
     SetTags {

@@ -9,8 +9,8 @@ use crate::{
     clock::Timestamp,
     identity::Assurance,
     ids::{
-        ChannelId, CustomerId, DeskId, DialogId, GrantId, Label, OwnerEpoch, Participant, QueueRef,
-        Seq, StaffId,
+        ChannelId, CustomerId, DeskId, DialogId, GrantId, Label, NoteId, OwnerEpoch, Participant,
+        QueueRef, Seq, StaffId,
     },
 };
 
@@ -108,6 +108,23 @@ pub enum DialogEvent<B> {
         /// What.
         body: B,
     },
+    /// A note about the customer, told in each dialog that goes on and in the one beside which it
+    /// was written. Only staff see this.
+    CustomerNoted {
+        /// Which.
+        note: NoteId,
+        /// Who.
+        author: Participant,
+        /// What.
+        body: B,
+    },
+    /// A note about the customer was taken away. Only staff see this.
+    CustomerNoteRemoved {
+        /// Which.
+        note: NoteId,
+        /// By whom.
+        by: Participant,
+    },
     /// The tags are these now.
     Tagged {
         /// All of them.
@@ -169,6 +186,14 @@ pub enum DialogEvent<B> {
 }
 
 impl<B> DialogEvent<B> {
+    /// Whether it is about the customer, and no activity of the dialog that tells it.
+    pub(crate) fn is_about_customer(&self) -> bool {
+        matches!(
+            self,
+            Self::CustomerNoted { .. } | Self::CustomerNoteRemoved { .. }
+        )
+    }
+
     /// Whether who may see the dialog is after it as it was before.
     pub(crate) fn keeps_access(&self) -> bool {
         match self {
@@ -176,6 +201,8 @@ impl<B> DialogEvent<B> {
             | Self::Edited { .. }
             | Self::Deleted { .. }
             | Self::Note { .. }
+            | Self::CustomerNoted { .. }
+            | Self::CustomerNoteRemoved { .. }
             | Self::Tagged { .. }
             | Self::TopicSet { .. }
             | Self::System { .. }

@@ -14,6 +14,13 @@ pub const DIALOGS_MAX: usize = 64;
 pub const LEAVING_MAX: usize = 512;
 /// Links of a customer.
 pub const LINKS_MAX: usize = 32;
+/// Notes about a customer at a time; one is taken away to make room for another.
+pub const NOTES_MAX: usize = 32;
+/// Longest note about a customer, in characters.
+pub const NOTE_CHARS_MAX: usize = 2_000;
+/// Longest sealed note about a customer, in bytes: the text, escaped, and room for what a sealer
+/// adds.
+pub const NOTE_BYTES_MAX: usize = 8 * NOTE_CHARS_MAX + 1024;
 /// Replies of one bot answer.
 pub const BOT_REPLIES_MAX: usize = 8;
 /// Incidents remembered per dialog, so that none is shown twice.

@@ -20,4 +20,4 @@ pub use command::{
 };
 pub use event::{CustomerEvent, DialogEvent, Phase};
 pub use reject::Rejection;
-pub use state::{CustomerState, DialogState, Ownership};
+pub use state::{CustomerNote, CustomerState, DialogState, Ownership};

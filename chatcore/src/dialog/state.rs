@@ -15,8 +15,8 @@ use crate::{
     clock::Timestamp,
     content::Sealed,
     ids::{
-        ChannelId, CustomerId, DeskId, DialogId, GrantId, Label, OwnerEpoch, Participant, QueueRef,
-        Seq, StaffId, StreamId,
+        ChannelId, CustomerId, DeskId, DialogId, GrantId, Label, NoteId, OwnerEpoch, Participant,
+        QueueRef, Seq, StaffId, StreamId,
     },
     record::{Access, CursorMove, Event, Position, Visibility},
 };
@@ -40,6 +40,40 @@ pub struct CustomerState {
     /// archive has them whole.
     #[serde(default)]
     pub(super) leaving: BTreeMap<DialogId, Position>,
+    /// What staff keep about the customer.
+    #[serde(default, skip_serializing_if = "Notes::is_unused")]
+    pub(super) notes: Notes,
+}
+
+/// The notes about a customer. They outlive the dialogs beside which they were written.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Notes {
+    /// The newest that there ever was.
+    pub(super) last: NoteId,
+    /// Those that were not taken away.
+    pub(super) kept: BTreeMap<NoteId, CustomerNote<Sealed>>,
+}
+
+impl Notes {
+    fn is_unused(&self) -> bool {
+        self.last == NoteId(0)
+    }
+
+    /// The number of the one that comes next.
+    pub(super) fn next(&self) -> NoteId {
+        NoteId(self.last.0 + 1)
+    }
+}
+
+/// A note about a customer, for staff alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerNote<B> {
+    /// When it was written.
+    pub at: Timestamp,
+    /// By whom.
+    pub author: Participant,
+    /// What it says.
+    pub body: B,
 }
 
 impl CustomerState {
@@ -52,6 +86,7 @@ impl CustomerState {
             dialogs: BTreeMap::new(),
             links: BTreeSet::new(),
             leaving: BTreeMap::new(),
+            notes: Notes::default(),
         }
     }
 
@@ -76,6 +111,12 @@ impl CustomerState {
     #[must_use]
     pub fn links(&self) -> &BTreeSet<CustomerId> {
         &self.links
+    }
+
+    /// The notes about the customer, oldest first. For staff alone; at most
+    /// [`NOTES_MAX`](super::limits::NOTES_MAX).
+    pub fn notes(&self) -> impl ExactSizeIterator<Item = (NoteId, &CustomerNote<Sealed>)> {
+        self.notes.kept.iter().map(|(id, note)| (*id, note))
     }
 
     /// Dialogs that have settled and are in the live view still, until the archive has them whole:
@@ -116,7 +157,7 @@ impl CustomerState {
 
     /// Who may see an event.
     ///
-    /// Only staff see notes; the rules of a dialog (a customer must not learn their priority);
+    /// Only staff see notes, those about the customer too; the rules of a dialog (a customer must not learn their priority);
     /// tags and topics set by staff ("fraud suspected" is for colleagues); what a channel could not
     /// deliver; and links (a wrong one
     /// must not show one person another's identity). Customers do see hold and resume: they
@@ -126,6 +167,8 @@ impl CustomerState {
         match event {
             Event::Dialog(
                 DialogEvent::Note { .. }
+                | DialogEvent::CustomerNoted { .. }
+                | DialogEvent::CustomerNoteRemoved { .. }
                 | DialogEvent::Ruled { .. }
                 | DialogEvent::Tagged { .. }
                 | DialogEvent::TopicSet { .. }

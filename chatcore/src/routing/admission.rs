@@ -127,6 +127,8 @@ fn judge_customer(command: &mut CustomerCommand<Content>, rules: &Rules) -> Resu
         | C::Hold { .. }
         | C::Resume { .. }
         | C::Note { .. }
+        | C::NoteCustomer { .. }
+        | C::RemoveCustomerNote { .. }
         | C::SetTags { .. }
         | C::SetTopic { .. }
         | C::WrapUp { .. } => Err(forbidden("only staff may send this")),
@@ -188,11 +190,16 @@ fn judge_staff(command: &CustomerCommand<Content>, supervisor: bool) -> Result<N
             staff_body(body)?;
             full(dialog)
         }
+        C::NoteCustomer { dialog, body } => {
+            only_text(body)?;
+            full(dialog)
+        }
         C::System { .. } | C::Emergency { .. } => judge_bank(command, supervisor),
         C::ReturnToQueue { dialog, .. }
         | C::Hold { dialog, .. }
         | C::Resume { dialog, .. }
         | C::WrapUp { dialog, .. }
+        | C::RemoveCustomerNote { dialog, .. }
         | C::SetTags { dialog, .. }
         | C::SetTopic { dialog, .. } => full(dialog),
         C::Reopen { dialog } => Ok(Need::Sight(*dialog, Sight::Preview)),
@@ -281,6 +288,13 @@ fn staff_body(body: &Content) -> Result<()> {
         Content::Pressed { .. } => Err(invalid("only customers press buttons")),
         Content::Erased => Err(invalid("nobody writes this")),
         _ => Ok(()),
+    }
+}
+
+fn only_text(body: &Content) -> Result<()> {
+    match body {
+        Content::Text(_) => Ok(()),
+        _ => Err(invalid("a note about a customer is a text")),
     }
 }
 

@@ -10,6 +10,7 @@ mod fan_out;
 mod lease;
 mod left;
 mod line;
+mod notes;
 mod presence;
 mod run;
 mod signals;

@@ -176,7 +176,7 @@ pub(crate) fn customer_in_name(stream: &StreamId) -> Option<&CustomerId> {
 }
 
 /// A body that can't be opened any more must not stop the stream: what it said is gone.
-fn open_body(
+pub(crate) fn open_body(
     sealer: &dyn BodySealer,
     customer: Option<&CustomerId>,
     sealed: &Sealed,

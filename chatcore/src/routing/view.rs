@@ -138,6 +138,8 @@ impl DialogView {
             }
             DialogEvent::Deleted { .. }
             | DialogEvent::Note { .. }
+            | DialogEvent::CustomerNoted { .. }
+            | DialogEvent::CustomerNoteRemoved { .. }
             | DialogEvent::System { .. }
             | DialogEvent::Emergency { .. }
             | DialogEvent::Undelivered { .. } => {}

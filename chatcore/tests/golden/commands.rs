@@ -32,6 +32,8 @@ fn customer_name(command: &C) -> &'static str {
         C::Hold { .. } => "customer.hold",
         C::Resume { .. } => "customer.resume",
         C::Note { .. } => "customer.note",
+        C::NoteCustomer { .. } => "customer.note_customer",
+        C::RemoveCustomerNote { .. } => "customer.remove_customer_note",
         C::SetTags { .. } => "customer.set_tags",
         C::SetTopic { .. } => "customer.set_topic",
         C::WrapUp { .. } => "customer.wrap_up",
@@ -125,6 +127,14 @@ fn said() -> Vec<C> {
         C::Note {
             dialog: DIALOG,
             body: body(),
+        },
+        C::NoteCustomer {
+            dialog: DIALOG,
+            body: body(),
+        },
+        C::RemoveCustomerNote {
+            dialog: DIALOG,
+            note: NoteId(3),
         },
         C::SetTags {
             dialog: DIALOG,

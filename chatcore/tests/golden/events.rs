@@ -30,6 +30,8 @@ fn dialog_name(event: &D) -> &'static str {
         D::Held => "dialog.held",
         D::Resumed => "dialog.resumed",
         D::Note { .. } => "dialog.note",
+        D::CustomerNoted { .. } => "dialog.customer_noted",
+        D::CustomerNoteRemoved { .. } => "dialog.customer_note_removed",
         D::Tagged { .. } => "dialog.tagged",
         D::TopicSet { .. } => "dialog.topic_set",
         D::WrapUp => "dialog.wrap_up",
@@ -121,6 +123,15 @@ fn of_dialogs() -> Vec<D> {
         D::Note {
             author: olga.clone(),
             body: body(),
+        },
+        D::CustomerNoted {
+            note: NoteId(3),
+            author: olga.clone(),
+            body: body(),
+        },
+        D::CustomerNoteRemoved {
+            note: NoteId(3),
+            by: olga.clone(),
         },
         D::Tagged {
             tags: BTreeSet::from([label("vip"), label("loan")]),

@@ -7,7 +7,7 @@ use chatcore::{
     clock::Timestamp,
     content::Sealed,
     dialog::*,
-    engine::{Aggregate, Input, Published},
+    engine::{Aggregate, Input, Machine, Published},
     identity::Assurance,
     ids::*,
     queue::*,
@@ -296,8 +296,24 @@ fn told() -> Teller {
     teller
 }
 
-/// The states at the end of the story.
+fn customer_of(state: &Aggregate) -> &CustomerState {
+    match state.machine() {
+        Machine::Customer(customer) => customer,
+        Machine::Desk(_) => panic!("a desk"),
+    }
+}
+
+/// The states at the end of the story, and a customer after one command more.
 pub(crate) fn snapshots() -> Vec<(&'static str, Aggregate)> {
+    let mut noted = told();
+    let about = CustomerCommand::NoteCustomer {
+        dialog: DialogId(1),
+        body: body(),
+    };
+    let boss = Participant::Staff(staff("boss"));
+    noted.says(&boss, to("anna"), Command::Customer(about));
+    let noted = noted.owner.states.remove(&to("anna")).unwrap();
+    assert_eq!(customer_of(&noted).notes().count(), 1);
     let mut states = told().owner.states;
     let mut take = |name, target: Target| (name, states.remove(&target).unwrap());
     vec![
@@ -305,6 +321,7 @@ pub(crate) fn snapshots() -> Vec<(&'static str, Aggregate)> {
         take("customer_of_the_bot", to("boris")),
         take("customer_parked", to("clara")),
         take("desk", to_desk()),
+        ("customer_with_notes", noted),
     ]
 }
 

@@ -1,11 +1,12 @@
 //! What a command leads to. Reads the state, changes nothing.
 //!
 //! [`talk`] is what is said, [`life`] how a dialog begins and ends, [`hand`] who has it,
-//! [`grant`] the answers to desks, [`whole`] what concerns the customer as a whole.
+//! [`note`] what staff keep about the customer, [`grant`] the answers to desks, [`whole`] what concerns the customer as a whole.
 
 mod grant;
 mod hand;
 mod life;
+mod note;
 mod scene;
 mod talk;
 mod whole;
@@ -79,6 +80,8 @@ impl CustomerState {
                 owner_epoch,
             } => at(dialog)?.resume(*owner_epoch),
             C::Note { dialog, body } => at(dialog)?.note(body),
+            C::NoteCustomer { dialog, body } => at(dialog)?.note_customer(body),
+            C::RemoveCustomerNote { dialog, note } => at(dialog)?.remove_note(*note),
             C::SetTags { dialog, tags } => at(dialog)?.set_tags(tags),
             C::SetTopic { dialog, topic } => at(dialog)?.set_topic(topic.as_ref()),
             C::WrapUp {

@@ -54,13 +54,22 @@ impl<'a> Author<'a> {
 /// Refuses what is longer than admission lets through. Admission said so already, in words for
 /// people; this holds the bound whatever admission did.
 pub(super) fn fits(body: &Sealed) -> Result<(), Rejection> {
+    fits_in(body, TEXT_CHARS_MAX, SEALED_BYTES_MAX)
+}
+
+/// Refuses what has more characters, or more bytes sealed.
+pub(super) fn fits_in(
+    body: &Sealed,
+    chars_max: usize,
+    sealed_bytes_max: usize,
+) -> Result<(), Rejection> {
     let too_long = |limit: usize| Rejection::TooLong {
         limit: u32::try_from(limit).unwrap_or(u32::MAX),
     };
-    if usize::try_from(body.chars).unwrap_or(usize::MAX) > TEXT_CHARS_MAX {
-        Err(too_long(TEXT_CHARS_MAX))
-    } else if body.bytes.len() > SEALED_BYTES_MAX {
-        Err(too_long(SEALED_BYTES_MAX))
+    if usize::try_from(body.chars).unwrap_or(usize::MAX) > chars_max {
+        Err(too_long(chars_max))
+    } else if body.bytes.len() > sealed_bytes_max {
+        Err(too_long(sealed_bytes_max))
     } else {
         Ok(())
     }

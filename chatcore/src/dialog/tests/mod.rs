@@ -15,8 +15,8 @@ use crate::{
     content::{ContentKind, Sealed},
     identity::Assurance,
     ids::{
-        ChannelId, CustomerId, DeskId, DialogId, GrantId, Label, OwnerEpoch, Participant, QueueId,
-        QueueRef, Seq, StaffId, StreamId, Target,
+        ChannelId, CustomerId, DeskId, DialogId, GrantId, Label, NoteId, OwnerEpoch, Participant,
+        QueueId, QueueRef, Seq, StaffId, StreamId, Target,
     },
     machine::{Context, Decided},
     queue::DeskCommand,

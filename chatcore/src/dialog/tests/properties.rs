@@ -8,7 +8,7 @@ use super::{
     random::{Invented, KINDS, Step, kind, steps},
     *,
 };
-use crate::dialog::{CustomerTimer, limits};
+use crate::dialog::{CustomerTimer, DialogEvent, limits};
 
 /// The desks, as far as they count: their slots, and who waits where.
 #[derive(Debug, Clone, Default)]
@@ -226,6 +226,37 @@ impl Run {
         }
     }
 
+    /// The notes are what the dialogs' events tell, each taken once, and none of them is shown to
+    /// the customer.
+    fn check_notes(&self) {
+        let mut notes = BTreeMap::new();
+        let mut removed = BTreeSet::new();
+        let logged = self.world.log.iter().flat_map(|logged| &logged.events);
+        for (_, told) in logged {
+            match &told.event {
+                Event::Dialog(DialogEvent::CustomerNoted { note, author, body }) => {
+                    let had = notes.insert(*note, (author, body, told.at));
+                    let same = had.is_none_or(|had| had == (author, body, told.at));
+                    assert!(same, "{note:?} is two notes");
+                    assert_eq!(told.visibility, Visibility::Staff);
+                }
+                Event::Dialog(DialogEvent::CustomerNoteRemoved { note, .. }) => {
+                    assert!(notes.contains_key(note), "{note:?} was never there");
+                    removed.insert(*note);
+                    assert_eq!(told.visibility, Visibility::Staff);
+                }
+                _ => {}
+            }
+        }
+        notes.retain(|note, _| !removed.contains(note));
+        let state = self.world.state.notes();
+        let state: BTreeMap<_, _> = state
+            .map(|(id, note)| (id, (&note.author, &note.body, note.at)))
+            .collect();
+        assert_eq!(state, notes);
+        assert!(state.len() <= limits::NOTES_MAX);
+    }
+
     /// Ends every dialog that is not closed: no slot is left and nobody waits.
     fn close_all(&mut self) {
         let open: Vec<_> = self
@@ -281,6 +312,7 @@ proptest! {
         }
         run.close_all();
         run.settle_all();
+        run.check_notes();
     }
 
     #[test]
@@ -310,7 +342,7 @@ proptest! {
 #[test]
 fn the_limits_hold_in_a_long_run() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let strategy = prop::collection::vec(steps(400), 60);
+    let strategy = prop::collection::vec(steps(400), 80);
     let long = strategy.new_tree(&mut runner).unwrap().current();
     let mut run = Run::new();
     let mut accepted = BTreeMap::<&str, usize>::new();
@@ -319,6 +351,7 @@ fn the_limits_hold_in_a_long_run() {
             *accepted.entry(KINDS[step.kind]).or_default() += 1;
         }
     }
+    run.check_notes();
     // A random run that never gets anywhere would prove nothing.
     for name in KINDS {
         assert!(

@@ -6,7 +6,7 @@ use super::*;
 use crate::dialog::{CustomerTimer, HandOver, TransferTo, limits, state::Writer};
 
 /// The names of all commands.
-pub(super) const KINDS: [&str; 28] = [
+pub(super) const KINDS: [&str; 30] = [
     "open",
     "message",
     "edit",
@@ -35,6 +35,8 @@ pub(super) const KINDS: [&str; 28] = [
     "timer",
     "write",
     "archived",
+    "note_customer",
+    "remove_note",
 ];
 
 /// The name of a command. Whoever adds one is led here, and by the tests to the rest.
@@ -52,6 +54,8 @@ pub(super) fn kind(command: &Cmd) -> &'static str {
         Cmd::Hold { .. } => "hold",
         Cmd::Resume { .. } => "resume",
         Cmd::Note { .. } => "note",
+        Cmd::NoteCustomer { .. } => "note_customer",
+        Cmd::RemoveCustomerNote { .. } => "remove_note",
         Cmd::SetTags { .. } => "set_tags",
         Cmd::SetTopic { .. } => "set_topic",
         Cmd::WrapUp { .. } => "wrap_up",
@@ -205,6 +209,15 @@ impl Step {
         known[known.len() - 1 - usize::from(self.b) % known.len()]
     }
 
+    /// Mostly one of those that are there.
+    fn note(&self, world: &World) -> NoteId {
+        let known: Vec<NoteId> = world.state.notes().map(|(id, _)| id).collect();
+        if known.is_empty() || self.b.is_multiple_of(8) {
+            return NoteId(u64::from(self.b));
+        }
+        known[usize::from(self.a) % known.len()]
+    }
+
     /// Mostly the newest one that the bank said.
     fn banks_message(&self, world: &World, dialog: DialogId) -> Seq {
         let newest = world.state.dialog(dialog).and_then(|d| {
@@ -266,6 +279,14 @@ impl Step {
             "note" => Cmd::Note {
                 dialog,
                 body: self.body(),
+            },
+            "note_customer" => Cmd::NoteCustomer {
+                dialog,
+                body: self.body(),
+            },
+            "remove_note" => Cmd::RemoveCustomerNote {
+                dialog,
+                note: self.note(world),
             },
             "set_tags" => Cmd::SetTags {
                 dialog,

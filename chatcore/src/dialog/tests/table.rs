@@ -105,6 +105,14 @@ impl Stage {
                 dialog,
                 body: text("note"),
             },
+            "note_customer" => Cmd::NoteCustomer {
+                dialog,
+                body: text("about her"),
+            },
+            "remove_note" => Cmd::RemoveCustomerNote {
+                dialog,
+                note: NoteId(1),
+            },
             "tags" => Cmd::SetTags {
                 dialog,
                 tags: [label("vip")].into(),
@@ -296,6 +304,12 @@ const TABLE: &[Row] = &[
     ("undelivered_customers", &[("system", "not_yours not_yours not_yours not_yours not_yours not_yours")]),
     // What is written down.
     ("note", TENDED),
+    ("note_customer", TENDED),
+    ("remove_note", &[
+        ("olga", "not_owner not_owner unknown_message unknown_message unknown_message unknown_message"),
+        ("igor", NEVER_OWNED),
+        ("chief", "unknown_message unknown_message unknown_message unknown_message unknown_message unknown_message"),
+    ]),
     ("tags", TENDED),
     ("topic", TENDED),
     ("cursor", &[

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::ids::NoteId;
 use crate::record::Position;
 use crate::{
     clock::Timestamp,
@@ -142,7 +143,7 @@ fn customer_commands() -> Vec<Row> {
         (message(None, pressed.clone()), by_customer),
         (message(owned, pressed), nobody),
         (message(None, card.clone()), nobody),
-        (message(owned, card), by_staff),
+        (message(owned, card.clone()), by_staff),
         (message(None, Content::Erased), nobody),
         (message(owned, Content::Erased), nobody),
         (edit(None), by_customer),
@@ -205,6 +206,27 @@ fn customer_commands() -> Vec<Row> {
             C::Note {
                 dialog,
                 body: text(),
+            },
+            by_staff,
+        ),
+        (
+            C::NoteCustomer {
+                dialog,
+                body: text(),
+            },
+            by_staff,
+        ),
+        (
+            C::NoteCustomer {
+                dialog,
+                body: card.clone(),
+            },
+            nobody,
+        ),
+        (
+            C::RemoveCustomerNote {
+                dialog,
+                note: NoteId(1),
             },
             by_staff,
         ),

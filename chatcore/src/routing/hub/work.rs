@@ -351,7 +351,7 @@ impl Hub {
 
     /// The state of a customer or desk. Asked for after a stream of it was followed, it is not
     /// older than what was answered then.
-    async fn state_of(&self, target: Target) -> Result<Option<Machine>> {
+    pub(super) async fn state_of(&self, target: Target) -> Result<Option<Machine>> {
         let targets = [target];
         let load = self.ports.streams.load(&targets);
         let stored = self.in_time("load a state", load).await?;

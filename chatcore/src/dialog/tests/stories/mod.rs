@@ -3,6 +3,7 @@
 mod hand;
 mod leave;
 mod life;
+mod note;
 mod talk;
 
 use super::*;
