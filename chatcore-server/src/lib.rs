@@ -6,6 +6,7 @@
 pub mod app;
 pub mod config;
 mod connection;
+pub mod dead_letters;
 pub mod http;
 pub mod identity;
 pub mod logs;

@@ -11,11 +11,19 @@ use chatcore_server::{
 fn main() -> ExitCode {
     let config = match Config::load(env::args(), env::vars()) {
         Ok(Asked::Run(config)) => *config,
-        Ok(Asked::Say(text)) => {
-            // Nobody listens: there is nothing else to do.
-            let _ = write!(std::io::stdout(), "{text}");
-            return ExitCode::SUCCESS;
+        Ok(Asked::DeadLetters(command)) => {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build();
+            let done = runtime
+                .map_err(anyhow::Error::from)
+                .and_then(|runtime| runtime.block_on(command.run()));
+            return match done {
+                Ok(text) => say(&text),
+                Err(error) => fail(&format!("{error:#}"), 1),
+            };
         }
+        Ok(Asked::Say(text)) => return say(&text),
         Err(problems) => return fail(&problems.to_string(), 2),
     };
     let ran = logs::install(&config.logs)
@@ -30,6 +38,12 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&format!("{error:#}"), 1),
     }
+}
+
+fn say(text: &str) -> ExitCode {
+    // Nobody listens: there is nothing else to do.
+    let _ = write!(std::io::stdout(), "{text}");
+    ExitCode::SUCCESS
 }
 
 fn fail(text: &str, code: u8) -> ExitCode {

@@ -20,6 +20,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::{Config, Storage, Tokens},
+    dead_letters,
     http::{
         self,
         accept::{AcceptLimits, serve},
@@ -65,6 +66,14 @@ pub async fn run(config: Config) -> Result<()> {
     let (driven, until) = (chat.clone(), stop.clone());
     parts.spawn("chat", async move { Ok(driven.run(until).await?) });
     parts.spawn("metrics", fold_histograms(metrics, stop.clone()));
+    #[cfg(unix)]
+    if let Storage::Folder(folder) = &config.storage {
+        let (folder, ports, until) = (folder.clone(), storage.ports(), stop.clone());
+        parts.spawn("dead letters", async move {
+            dead_letters::desk::serve(folder, ports, until).await;
+            Ok(())
+        });
+    }
     let connections = TaskTracker::new();
     let accept_until = CancellationToken::new();
     let limits = AcceptLimits {

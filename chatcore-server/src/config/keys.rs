@@ -1,6 +1,6 @@
 //! The keys: their names in the file, in the environment and on the command line.
 
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, ArgAction, Command, value_parser};
 
 /// A key of the configuration. `connections_max` in the file is `CHATCORE_CONNECTIONS_MAX` in the
 /// environment and `--connections-max` on the command line.
@@ -69,6 +69,9 @@ pub const KEYS: &[Key] = &[
     key("log_level", "LEVEL", "off, error, warn, info, debug, trace, or levels by part [info]"),
 ];
 
+/// Those that say which folder is meant: of use after a subcommand, too.
+const OF_FOLDERS: [&str; 3] = ["data", "ephemeral", "partitions"];
+
 /// What a key is when nobody sets it.
 pub(super) fn default(name: &str) -> Option<&'static str> {
     Some(match name {
@@ -96,16 +99,55 @@ pub(super) fn command() -> Command {
             Arg::new("config")
                 .long("config")
                 .value_name("FILE")
-                .help("A TOML file with any of these"),
-        );
+                .help("A TOML file with any of these")
+                .global(true),
+        )
+        .subcommand(dead_letters());
     for key in KEYS {
-        let arg = Arg::new(key.name).long(key.flag()).help(key.help);
+        let mut arg = Arg::new(key.name).long(key.flag()).help(key.help);
+        if OF_FOLDERS.contains(&key.name) {
+            arg = arg.global(true);
+        }
         command = command.arg(match key.value {
             Some(value) => arg.value_name(value).action(ArgAction::Set),
             None => arg.action(ArgAction::SetTrue),
         });
     }
     command
+}
+
+/// `dead-letters`, with what can be done with them.
+fn dead_letters() -> Command {
+    let number = |name: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .value_name("NUMBER")
+            .value_parser(value_parser!(u64))
+            .help(help)
+    };
+    let of_one = |name: &'static str, about: &'static str| {
+        let which = Arg::new("number").value_parser(value_parser!(u64));
+        Command::new(name)
+            .about(about)
+            .arg(which.required(true).help("As the list has it"))
+    };
+    let json = Arg::new("json").long("json").action(ArgAction::SetTrue);
+    Command::new("dead-letters")
+        .about("Looks after commands and events that could not be read, decided or delivered")
+        .subcommand_required(true)
+        .arg(json.global(true).help("One line of JSON instead of text"))
+        .subcommand(
+            Command::new("list")
+                .about("Lists them: place, reason, and what is in them by kind and size")
+                .arg(number("after", "Only those with a number above this one"))
+                .arg(number("limit", "At most so many [100]").default_value("100")),
+        )
+        .subcommand(of_one("show", "Shows one, without what people wrote"))
+        .subcommand(of_one(
+            "replay",
+            "Appends one of the engine as a new command, and forgets the letter",
+        ))
+        .subcommand(of_one("drop", "Forgets one: it is not tried again"))
 }
 
 /// The library's text without its own "error: ", which would stand twice.

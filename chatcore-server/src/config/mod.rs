@@ -15,7 +15,9 @@ use chatcore::{
     ids::{DeskId, NodeId, QueueId, QueueRef},
     queue::DeskConfig,
 };
+use clap::ArgMatches;
 
+use crate::dead_letters::{self, Action};
 use crate::identity::{DEMO_DESK, SECRET_BYTES_MIN, TokenRules, demo_desk};
 use sources::Sources;
 
@@ -100,6 +102,8 @@ impl std::error::Error for Problems {}
 pub enum Asked {
     /// To run.
     Run(Box<Config>),
+    /// To look after dead letters.
+    DeadLetters(dead_letters::Command),
     /// To say something and end: help or version.
     Say(String),
 }
@@ -122,6 +126,11 @@ impl Config {
             Err(error) => return Ok(Asked::Say(error.to_string())),
         };
         let mut sources = Sources::gather(&flags, environment);
+        if let Some(("dead-letters", asked)) = flags.subcommand() {
+            return letters(&mut sources, asked)
+                .map(Asked::DeadLetters)
+                .ok_or_else(|| Problems(sources.into_problems()));
+        }
         let config = Self::read(&mut sources);
         let problems = sources.into_problems();
         match config {
@@ -177,6 +186,31 @@ impl Config {
             logs: logs?,
         })
     }
+}
+
+/// What is asked about dead letters; none when the folder is not known.
+fn letters(sources: &mut Sources, asked: &ArgMatches) -> Option<dead_letters::Command> {
+    let partitions = sources.number("partitions", 1..=4_096);
+    let Storage::Folder(data) = storage(sources) else {
+        sources.problem("ephemeral", "keeps no dead letters; expected --data FOLDER");
+        return None;
+    };
+    let number = |asked: &ArgMatches| asked.get_one::<u64>("number").copied();
+    let action = match asked.subcommand()? {
+        ("show", asked) => Action::Show(number(asked)?),
+        ("replay", asked) => Action::Replay(number(asked)?),
+        ("drop", asked) => Action::Drop(number(asked)?),
+        (_, asked) => Action::List {
+            after: asked.get_one::<u64>("after").copied(),
+            limit: usize::try_from(*asked.get_one::<u64>("limit")?).ok()?,
+        },
+    };
+    Some(dead_letters::Command {
+        data,
+        partitions: u32::try_from(partitions?).ok()?,
+        action,
+        json: asked.get_flag("json"),
+    })
 }
 
 fn storage(sources: &mut Sources) -> Storage {

@@ -12,6 +12,7 @@ fn load(flags: &[&str], variables: &[(&str, &str)]) -> Result<Config, Vec<String
     match Config::load(flags.map(str::to_owned), variables) {
         Ok(Asked::Run(config)) => Ok(*config),
         Ok(Asked::Say(text)) => panic!("said {text}"),
+        Ok(Asked::DeadLetters(command)) => panic!("{command:?}"),
         Err(problems) => Err(problems.0),
     }
 }
@@ -122,4 +123,38 @@ fn help_and_version_are_said_and_an_unknown_flag_is_a_problem() {
     let said = Config::load(["chatcore-server".to_owned(), "--help".to_owned()], []);
     assert!(matches!(said, Ok(Asked::Say(text)) if text.contains("--demo-on-all-interfaces")));
     assert!(load(&["--dmo"], &[]).unwrap_err()[0].contains("--dmo"));
+}
+
+#[test]
+fn dead_letters_take_the_folder_before_and_after_the_word() {
+    let asked = |words: &[&str], variables: &[(&str, &str)]| {
+        let words = ["chatcore-server"].iter().chain(words);
+        let variables = variables
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        match Config::load(words.map(|word| (*word).to_owned()), variables) {
+            Ok(Asked::DeadLetters(command)) => command,
+            other => panic!("{other:?}"),
+        }
+    };
+    let list = Action::List {
+        after: None,
+        limit: 100,
+    };
+    let before = asked(&["--data", "here", "dead-letters", "list"], &[]);
+    assert_eq!((before.data, before.action), ("here".into(), list));
+    assert_eq!((before.partitions, before.json), (8, false));
+    let words = ["dead-letters", "replay", "7", "--data", "here", "--json"];
+    let after = asked(&words, &[("CHATCORE_PARTITIONS", "3")]);
+    assert_eq!(
+        (after.data, after.action),
+        ("here".into(), Action::Replay(7))
+    );
+    assert_eq!((after.partitions, after.json), (3, true));
+    // No token, no desk: what only a running server needs is not asked for.
+    let none = asked(&["dead-letters", "drop", "7"], &[]);
+    assert_eq!(
+        (none.data, none.action),
+        ("chatcore-data".into(), Action::Drop(7))
+    );
 }

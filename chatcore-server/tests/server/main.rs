@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod client;
+mod dead_letters;
 mod dialog;
 mod http;
 mod leaving;

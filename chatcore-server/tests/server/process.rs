@@ -100,3 +100,11 @@ pub(crate) async fn refused(flags: &[&str]) -> (Option<i32>, String) {
     let status = timeout(LONG, child.wait()).await.expect("it ends").unwrap();
     (status.code(), said)
 }
+
+/// Runs it to its end: its exit code, what it said, and what it complained of.
+pub(crate) async fn said(flags: &[&str]) -> (Option<i32>, String, String) {
+    let ended = timeout(LONG, command(flags).output());
+    let ended = ended.await.expect("it ends").unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (ended.status.code(), text(ended.stdout), text(ended.stderr))
+}
