@@ -16,9 +16,10 @@ use std::{
 
 use async_trait::async_trait;
 use chatcore::{
+    content::Sealed,
     error::{Error, ErrorKind, Result},
     ids::{Seq, StreamId},
-    record::{ChainHash, Position, decode, encode},
+    record::{Position, StreamEvent, decode, encode},
     store::{Archive, Page, Segment},
 };
 use tokio::sync::Semaphore;
@@ -154,17 +155,13 @@ impl Shared {
     }
 
     fn read(&self, stream: &StreamId, after: Seq, limit: usize) -> Result<Page> {
-        let mut page = Page {
-            after: Position {
-                seq: after,
-                hash: ChainHash::default(),
-            },
-            events: Vec::new(),
-        };
+        let parts = self.parts(stream)?;
+        let mut found = (after == Seq(0)).then(Position::default);
+        let mut events = Vec::new();
         let mut next = after.next();
-        for part in self.parts(stream)? {
+        for part in &parts {
             // The one that ends with `after` is read for its hash.
-            if part.last < after.0 || page.events.len() >= limit {
+            if part.last < after.0 || events.len() >= limit {
                 continue;
             }
             if part.first > next.0 {
@@ -172,19 +169,23 @@ impl Shared {
             }
             let segment = read_part(&part.path, stream)?;
             if segment.after.seq == after {
-                page.after = segment.after;
+                found = Some(segment.after);
             }
             for event in segment.events {
                 if event.seq == after {
-                    page.after.hash = event.hash;
+                    found = Some(position(&event));
                 }
-                if event.seq == next && page.events.len() < limit {
+                if event.seq == next && events.len() < limit {
                     next = next.next();
-                    page.events.push(event);
+                    events.push(event);
                 }
             }
         }
-        Ok(page)
+        let after = match found {
+            Some(found) => found,
+            None => last_below(&parts, stream, after)?,
+        };
+        Ok(Page { after, events })
     }
 
     fn covered(&self, stream: &StreamId) -> Result<Seq> {
@@ -197,6 +198,23 @@ impl Shared {
         }
         Ok(Seq(covered))
     }
+}
+
+fn position(event: &StreamEvent<Sealed>) -> Position {
+    Position {
+        seq: event.seq,
+        hash: event.hash,
+    }
+}
+
+/// The last event below `after`.
+fn last_below(parts: &[Part], stream: &StreamId, after: Seq) -> Result<Position> {
+    let below = parts.iter().filter(|part| part.last < after.0);
+    let Some(part) = below.max_by_key(|part| part.last) else {
+        return Ok(Position::default());
+    };
+    let segment = read_part(&part.path, stream)?;
+    Ok(segment.events.last().map_or(segment.after, position))
 }
 
 fn read_part(path: &Path, stream: &StreamId) -> Result<Segment> {

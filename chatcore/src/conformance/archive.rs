@@ -60,3 +60,24 @@ pub async fn a_hole_is_not_covered(ports: Ports) {
     ports.archive.put(segments[1].clone()).await.unwrap();
     assert_eq!(ports.archive.covered(stream).await.unwrap(), Seq(4));
 }
+
+/// A position past the end is not made up: the page is one after the last event that is there.
+pub async fn past_the_end_there_is_no_position(ports: Ports) {
+    let segments = segments(&ports).await;
+    let stream = &segments[0].stream;
+    let nothing = ports.archive.read(stream, Seq(3), 2).await.unwrap();
+    assert_eq!(nothing.after, Position::default(), "nothing is there");
+    assert!(nothing.events.is_empty());
+    for segment in &segments[..2] {
+        ports.archive.put(segment.clone()).await.unwrap();
+    }
+    let end = segments[1].events[0].clone();
+    let end = Position {
+        seq: end.seq,
+        hash: end.hash,
+    };
+    for after in [2, 3, 9] {
+        let page = ports.archive.read(stream, Seq(after), 2).await.unwrap();
+        assert_eq!((page.after, page.events.len()), (end, 0), "after {after}");
+    }
+}

@@ -113,6 +113,7 @@ macro_rules! conformance_tests {
         $crate::conformance_tests!(@archive $fresh;
             a_segment_may_come_twice,
             a_hole_is_not_covered,
+            past_the_end_there_is_no_position,
         );
     };
     (@$port:ident $fresh:expr; $($case:ident,)*) => {

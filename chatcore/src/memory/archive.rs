@@ -9,7 +9,7 @@ use crate::{
     content::Sealed,
     error::Result,
     ids::{Seq, StreamId},
-    record::{ChainHash, Position, StreamEvent},
+    record::{Position, StreamEvent},
     store::{Archive, Page, Segment},
 };
 
@@ -31,9 +31,18 @@ impl Archive for MemoryArchive {
     async fn read(&self, stream: &StreamId, after: Seq, limit: usize) -> Result<Page> {
         let streams = lock(&self.streams);
         let events = streams.get(stream);
-        let hash = events
-            .and_then(|e| e.get(&after))
-            .map_or(ChainHash::default(), |e| e.hash);
+        let has = |seq: Seq| events.is_some_and(|e| e.contains_key(&seq));
+        let last = events.and_then(|e| e.range(..=after).next_back());
+        let position = last.map_or(Position::default(), |(seq, event)| Position {
+            seq: *seq,
+            hash: event.hash,
+        });
+        if after > Seq(0) && !has(after) {
+            return Ok(Page {
+                after: position,
+                events: Vec::new(),
+            });
+        }
         let newer = events.into_iter().flat_map(|e| e.range(after.next()..));
         let mut next = after;
         let consecutive = newer.map(|(_, event)| event.clone()).take_while(|event| {
@@ -42,7 +51,7 @@ impl Archive for MemoryArchive {
         });
         let events = consecutive.take(limit).collect();
         Ok(Page {
-            after: Position { seq: after, hash },
+            after: position,
             events,
         })
     }

@@ -46,7 +46,9 @@ pub trait Archive: fmt::Debug + Send + Sync + 'static {
     /// As above.
     async fn put(&self, segment: Segment) -> Result<()>;
 
-    /// At most `limit` events after `after`, the oldest.
+    /// At most `limit` events after `after`, the oldest. Without the event `after` itself there are
+    /// none, and the page is one after the last event below it: what is not there has no hash that
+    /// anybody could compare.
     ///
     /// # Errors
     /// As above.
