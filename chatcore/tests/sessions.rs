@@ -9,6 +9,8 @@
 
 #[path = "sessions/about.rs"]
 mod about;
+#[path = "sessions/given.rs"]
+mod given;
 #[path = "sessions/here.rs"]
 mod here;
 #[path = "sessions/people.rs"]

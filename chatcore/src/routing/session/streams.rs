@@ -37,7 +37,8 @@ pub(super) struct Streams {
     /// Streams that are to be followed again should their follow under way be refused: the right
     /// to them came while it was.
     again: BTreeSet<StreamId>,
-    /// Streams that the client asked for, and was told nothing of yet.
+    /// Streams whose end must be told though nothing was told of them by their follower: the client
+    /// asked for them, or has them of one before.
     asked: BTreeSet<StreamId>,
     /// The newest request of each stream; answers to older ones do not count.
     tickets: BTreeMap<StreamId, u64>,
@@ -424,6 +425,10 @@ impl Streams {
             .is_some_and(|follower| follower.was_told());
         self.leave(stream);
         if self.again.remove(stream) {
+            // Should that be refused too, the client hears of the end of what it has.
+            if told {
+                self.asked.insert(stream.clone());
+            }
             self.follow(stream.clone());
             return;
         }
