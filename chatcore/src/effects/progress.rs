@@ -99,19 +99,24 @@ impl Progress {
         self.partitions.values().map(|p| p.open.len()).sum()
     }
 
-    /// What may be committed and was not: everything below is done.
-    pub(super) fn take_commits(&mut self) -> Vec<(Partition, Offset)> {
-        let mut commits = Vec::new();
-        for (partition, progress) in &mut self.partitions {
+    /// What may be committed and is not: everything below is done.
+    pub(super) fn to_commit(&self) -> Vec<(Partition, Offset)> {
+        let done = self.partitions.iter().map(|(partition, progress)| {
             let open = progress.open.first();
             let open = open.filter(|_| !on(Switch::EffectCommittedFirst));
             let done = open.map_or(progress.read, |(offset, _)| *offset);
-            if done > progress.committed {
-                progress.committed = done;
-                commits.push((*partition, done));
-            }
+            (*partition, done, progress.committed)
+        });
+        done.filter(|(_, done, committed)| done > committed)
+            .map(|(partition, done, _)| (partition, done))
+            .collect()
+    }
+
+    /// It is committed, or is another's to commit.
+    pub(super) fn committed(&mut self, partition: Partition, offset: Offset) {
+        if let Some(progress) = self.partitions.get_mut(&partition) {
+            progress.committed = progress.committed.max(offset);
         }
-        commits
     }
 }
 
@@ -181,10 +186,11 @@ mod tests {
         }
         progress.done(P, &item(1, 1));
         progress.done(P, &item(2, 2));
-        assert!(progress.take_commits().is_empty());
+        assert!(progress.to_commit().is_empty());
         progress.done(P, &item(0, 0));
-        assert_eq!(progress.take_commits(), [(P, Offset(3))]);
-        assert!(progress.take_commits().is_empty());
+        assert_eq!(progress.to_commit(), [(P, Offset(3))]);
+        progress.committed(P, Offset(3));
+        assert!(progress.to_commit().is_empty());
         assert_eq!(progress.open(), 0);
     }
 
@@ -196,7 +202,7 @@ mod tests {
         progress.read(P, Offset(1), vec![item(1, 1)]);
         progress.revoked(P);
         assert!(progress.done(P, &item(0, 1)).is_none());
-        assert!(progress.take_commits().is_empty());
+        assert!(progress.to_commit().is_empty());
         progress.assigned(P, Offset(0));
         assert!(
             progress.done(P, &item(0, 1)).is_none(),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -78,6 +78,7 @@ pub async fn run_effect(
         progress: Progress::default(),
         published: BTreeMap::new(),
         running: FuturesUnordered::new(),
+        hold: None,
     };
     let ended = runner.run(consumer.as_mut(), &shutdown).await;
     runner.drain(consumer.as_mut()).await;
@@ -122,6 +123,8 @@ struct Runner {
     progress: Progress,
     published: BTreeMap<Partition, Published>,
     running: Running,
+    /// After a commit that failed nothing is committed before this.
+    hold: Option<Instant>,
 }
 
 impl Runner {
@@ -132,6 +135,7 @@ impl Runner {
     ) -> Result<()> {
         loop {
             let room = self.progress.open() < self.config.open_max;
+            let hold = self.hold;
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Ok(()),
@@ -139,15 +143,22 @@ impl Runner {
                     self.done(partition, &item);
                 }
                 delivery = consumer.next(), if room => match delivery {
-                    Ok(delivery) => self.take(delivery).await?,
+                    Ok(delivery) => tokio::select! {
+                        biased;
+                        () = shutdown.cancelled() => return Ok(()),
+                        () = self.take(delivery) => {}
+                    },
                     Err(error) if error.kind() == ErrorKind::Closed => return Err(error),
                     Err(error) => {
                         tracing::warn!(effect = %self.effect.name(), %error, "reading events");
                         sleep(self.config.backoff_min).await;
                     }
                 },
+                () = until(hold), if hold.is_some() => {}
             }
-            self.commit(consumer).await;
+            if self.hold.is_none_or(|hold| hold <= Instant::now()) {
+                self.commit(consumer).await;
+            }
         }
     }
 
@@ -165,7 +176,7 @@ impl Runner {
         self.commit(consumer).await;
     }
 
-    async fn take(&mut self, delivery: Delivery) -> Result<()> {
+    async fn take(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::Assigned {
                 partition,
@@ -180,14 +191,14 @@ impl Runner {
             }
             Delivery::Records { partition, records } => {
                 for record in records {
-                    self.read(partition, record).await?;
+                    self.read(partition, record).await;
                 }
             }
         }
-        Ok(())
     }
 
-    async fn read(&mut self, partition: Partition, record: Record) -> Result<()> {
+    /// Takes a record in. Dropped midway it was not read, and is not passed over by a commit.
+    async fn read(&mut self, partition: Partition, record: Record) {
         let mut items = Vec::new();
         match self.config.decoded.read(partition, &record) {
             Ok(Read::Owner(fence)) => {
@@ -203,16 +214,14 @@ impl Runner {
             Err(error) => {
                 tracing::error!(effect = %self.effect.name(), partition = partition.0,
                     offset = record.offset.0, %error, "an event can't be read");
-                self.ports
-                    .dead_letters
-                    .add(self.letter(partition, &record, &error))
-                    .await?;
+                let letter = self.letter(partition, &record, &error);
+                let letters = &self.ports.dead_letters;
+                insist(&self.config, || letters.add(letter.clone())).await;
             }
         }
         for item in self.progress.read(partition, record.offset, items) {
             self.start(partition, item);
         }
-        Ok(())
     }
 
     fn letter(&self, partition: Partition, record: &Record, error: &Error) -> DeadLetter {
@@ -259,14 +268,30 @@ impl Runner {
     }
 
     /// Commits what is done. A refused commit means that another member has the partition: it
-    /// does the work again, which effects bear.
+    /// does the work again, which effects bear. One that failed is tried again after a while, also
+    /// when nothing more happens.
     async fn commit(&mut self, consumer: &mut dyn Consumer) {
-        for (partition, offset) in self.progress.take_commits() {
-            if let Err(error) = consumer.commit(partition, offset).await {
+        self.hold = None;
+        for (partition, offset) in self.progress.to_commit() {
+            let committed = consumer.commit(partition, offset).await;
+            if let Err(error) = &committed {
                 tracing::info!(effect = %self.effect.name(), partition = partition.0, %error,
                     "not committed");
             }
+            match committed {
+                Err(error) if error.kind() != ErrorKind::Conflict => {
+                    self.hold = Some(Instant::now() + self.config.backoff_min);
+                }
+                _ => self.progress.committed(partition, offset),
+            }
         }
+    }
+}
+
+/// Waits until then, or not at all.
+async fn until(hold: Option<Instant>) {
+    if let Some(hold) = hold {
+        sleep_until(hold).await;
     }
 }
 
