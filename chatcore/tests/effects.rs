@@ -8,6 +8,8 @@
 
 #[path = "effects/channel.rs"]
 mod channel;
+#[path = "effects/outages.rs"]
+mod outages;
 
 use std::{
     collections::VecDeque,
@@ -112,6 +114,13 @@ impl Owner {
     }
 
     async fn happens(&mut self, phase: Phase, event: DialogEvent<Sealed>) -> Decision {
+        let decision = self.decides(phase, event);
+        self.save(&decision).await;
+        self.publish_decision(&decision).await;
+        decision
+    }
+
+    fn decides(&mut self, phase: Phase, event: DialogEvent<Sealed>) -> Decision {
         let event = Event::Dialog(event);
         let seq = self.head.seq.next();
         let hash = self.head.hash.then(seq, &encode(&event).unwrap());
@@ -141,8 +150,10 @@ impl Owner {
             dialog: Some(DialogId(1)),
             seq,
         };
-        let decision = Decision {
-            cause: self.cause,
+        let cause = self.cause;
+        self.cause = cause.next();
+        Decision {
+            cause,
             at,
             tenant: TenantId::single(),
             trace: None,
@@ -159,19 +170,18 @@ impl Owner {
             follow_ups: Vec::new(),
             forget: Vec::new(),
             dialogs_opened: 0,
-        };
-        self.save(&decision).await;
+        }
+    }
+
+    async fn publish_decision(&self, decision: &Decision) {
         let record = EventRecord::Decided {
             fence: self.fence,
             decision: Box::new(decision.clone()),
         };
         self.publish(&record).await;
-        decision
     }
 
-    async fn save(&mut self, decision: &Decision) {
-        let expected = self.cause;
-        self.cause = expected.next();
+    async fn save(&self, decision: &Decision) {
         let stored = StoredDecision {
             decision: Arc::new(decision.clone()),
             bytes: encode(decision).unwrap(),
@@ -180,8 +190,8 @@ impl Owner {
             partition: P,
             fence: self.fence,
             incarnation: self.ports.journal.incarnation(),
-            expected,
-            applied: self.cause,
+            expected: decision.cause,
+            applied: decision.cause.next(),
             decisions: vec![stored],
             snapshots: Vec::new(),
             due: Vec::new(),

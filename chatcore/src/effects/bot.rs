@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Effect, Work};
+use super::{
+    Effect, Work,
+    lookup::{channel_of, pauses, read_up_to},
+};
 use crate::{
     bot::{BOT_HISTORY_MAX, Bot, BotReply, BotTurn, Said},
     commands::{CommandWriter, NewCommand},
@@ -12,9 +15,9 @@ use crate::{
     dialog::{CustomerCommand, DialogEvent, HandOver, Phase},
     error::Result,
     identity::BodySealer,
-    ids::{ChannelId, CustomerId, DialogId, Label, OwnerEpoch, Participant, Seq, StreamId, Target},
-    record::{Access, Appended, Command, CommandId, Event, StreamEvent},
-    store::{ReadRange, StreamStore},
+    ids::{CustomerId, DialogId, Label, OwnerEpoch, Participant, Seq, StreamId, Target},
+    record::{Access, Appended, Command, CommandId, Event, Position, StreamEvent},
+    store::StreamStore,
 };
 
 /// Events that are read to tell the bot what was said.
@@ -49,29 +52,16 @@ impl BotEffect {
     }
 
     async fn turn(&self, turn: &Turn) -> Result<BotTurn> {
-        let read = |after, upto, limit| {
-            let stream = StreamId::Dialog(turn.dialog);
-            self.streams.read(ReadRange {
-                stream,
-                after,
-                upto,
-                limit,
-            })
-        };
-        let first = read(Seq(0), Seq(1), 1).await?;
-        let channel = first.events.first().and_then(|event| match &event.event {
-            Event::Dialog(DialogEvent::Opened { channel, .. }) => Some(channel.clone()),
-            _ => None,
-        });
-        let from = Seq(turn.seen.0.saturating_sub(EVENTS_MAX));
-        let limit = usize::try_from(EVENTS_MAX).unwrap_or(usize::MAX);
-        let page = read(from, turn.seen, limit).await?;
+        let channel = channel_of(self.streams.as_ref(), turn.dialog).await?;
+        let stream = StreamId::Dialog(turn.dialog);
+        let from = Seq(turn.upto.seq.0.saturating_sub(EVENTS_MAX));
+        let events = read_up_to(self.streams.as_ref(), &stream, from, turn.upto).await?;
         Ok(BotTurn {
             customer: turn.customer.clone(),
             dialog: turn.dialog,
-            channel: channel.unwrap_or_else(|| ChannelId::literal("web")),
-            seen: turn.seen,
-            said: self.said(&turn.customer, &page.events)?,
+            channel,
+            seen: turn.upto.seq,
+            said: self.said(&turn.customer, &events)?,
         })
     }
 
@@ -119,7 +109,7 @@ impl BotEffect {
         }
         let command = Command::Customer(CustomerCommand::BotAnswer {
             dialog: turn.dialog,
-            seen: turn.seen,
+            seen: turn.upto.seq,
             owner_epoch: turn.epoch,
             replies,
             hand_over,
@@ -132,8 +122,7 @@ impl BotEffect {
             command,
             trace: work.decision.trace.clone(),
         };
-        self.commands.write(new).await?;
-        Ok(())
+        self.commands.write(new).await.map(drop).map_err(pauses)
     }
 }
 
@@ -142,7 +131,7 @@ impl BotEffect {
 struct Turn {
     customer: CustomerId,
     dialog: DialogId,
-    seen: Seq,
+    upto: Position,
     epoch: OwnerEpoch,
 }
 
@@ -175,7 +164,7 @@ fn its_turn(appended: &Appended) -> Option<Turn> {
     appended.events.iter().any(asks).then(|| Turn {
         customer: customer.clone(),
         dialog,
-        seen: appended.upto().seq,
+        upto: appended.upto(),
         epoch: *epoch,
     })
 }

@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Effect, Work};
+use super::{Effect, Work, lookup::channel_of};
 use crate::{
     channel::{Capabilities, ChannelAdapter, Outgoing},
     commands::{CommandWriter, NewCommand},
@@ -15,9 +15,9 @@ use crate::{
     dialog::{CustomerCommand, DialogEvent},
     error::Result,
     identity::BodySealer,
-    ids::{ChannelId, CustomerId, DialogId, Label, Participant, Seq, StreamId, Target},
+    ids::{CustomerId, DialogId, Label, Participant, Seq, StreamId, Target},
     record::{Access, Appended, Command, Event, StreamEvent},
-    store::{ReadRange, StreamStore},
+    store::StreamStore,
 };
 
 /// Streams of which it is remembered what was sent of a work that failed midway; past it the
@@ -85,23 +85,9 @@ impl ChannelEffect {
         else {
             return Ok(None);
         };
-        let channel = self.channel(&appended.stream).await?;
-        let is_ours = channel.as_ref() == Some(self.adapter.id());
+        let channel = channel_of(self.streams.as_ref(), *dialog).await?;
+        let is_ours = channel == *self.adapter.id();
         Ok(is_ours.then_some((appended, *dialog, customer)))
-    }
-
-    async fn channel(&self, stream: &StreamId) -> Result<Option<ChannelId>> {
-        let range = ReadRange {
-            stream: stream.clone(),
-            after: Seq(0),
-            upto: Seq(1),
-            limit: 1,
-        };
-        let page = self.streams.read(range).await?;
-        Ok(page.events.first().and_then(|event| match &event.event {
-            Event::Dialog(DialogEvent::Opened { channel, .. }) => Some(channel.clone()),
-            _ => None,
-        }))
     }
 }
 

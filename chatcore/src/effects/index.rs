@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Effect, Work};
+use super::{Effect, Work, lookup::pauses};
 use crate::{
     content::Sealed,
     dialog::DialogEvent,
@@ -75,6 +75,6 @@ impl Effect for IndexEffect {
             .events
             .iter()
             .filter_map(|event| entry(appended, event));
-        self.store.put(entries.collect()).await
+        self.store.put(entries.collect()).await.map_err(pauses)
     }
 }

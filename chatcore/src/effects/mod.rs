@@ -9,6 +9,7 @@ mod bot;
 mod channel;
 mod decoded;
 mod index;
+mod lookup;
 mod progress;
 mod push;
 mod runner;

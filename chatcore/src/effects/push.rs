@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Effect, Work};
+use super::{Effect, Work, lookup::pauses};
 use crate::{
     dialog::DialogEvent,
     error::Result,
@@ -83,7 +83,8 @@ impl Effect for PushEffect {
             return Ok(());
         };
         let own = StreamId::Customer(customer.clone());
-        if !self.streams.routes(&own).await?.is_empty() {
+        let routes = self.streams.routes(&own).await.map_err(pauses)?;
+        if !routes.is_empty() {
             return Ok(());
         }
         let push = Push {

@@ -26,7 +26,7 @@ use super::{Owner, anna, answers, message, opened, ports, while_running};
 
 /// Takes five characters at a time; fails as it is told.
 #[derive(Debug)]
-struct Messenger {
+pub(super) struct Messenger {
     id: ChannelId,
     fails: Mutex<VecDeque<Option<ErrorKind>>>,
     sent: Mutex<Vec<(u64, String)>>,
@@ -34,7 +34,7 @@ struct Messenger {
 }
 
 impl Messenger {
-    fn new(channel: &str, fails: impl Into<VecDeque<Option<ErrorKind>>>) -> Arc<Self> {
+    pub(super) fn new(channel: &str, fails: impl Into<VecDeque<Option<ErrorKind>>>) -> Arc<Self> {
         Arc::new(Self {
             id: ChannelId::try_new(channel).unwrap(),
             fails: Mutex::new(fails.into()),
@@ -43,7 +43,7 @@ impl Messenger {
         })
     }
 
-    async fn sent(&self, count: usize) -> Vec<(u64, String)> {
+    pub(super) async fn sent(&self, count: usize) -> Vec<(u64, String)> {
         loop {
             let noted = self.noted.notified();
             let sent = self.sent.lock().unwrap().clone();
