@@ -127,6 +127,12 @@ impl Chat {
         self.inner.hub.stats()
     }
 
+    /// Whether it has yet to write down which operators are here.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn has_presence_to_tell(&self) -> bool {
+        self.inner.hub.has_presence_to_tell()
+    }
+
     /// What this node's engine counts; each figure only grows.
     #[must_use]
     pub fn engine_stats(&self) -> Arc<EngineStats> {

@@ -210,8 +210,8 @@ fn set(nodes: &[SimNode], node: usize, to: To, trouble: Trouble) {
 fn over(world: &World, nodes: &mut [SimNode], ends: &Ends) -> Result<()> {
     match ends {
         Ends::Down(node) => {
-            if let Some(node) = nodes.get_mut(*node).filter(|n| !n.is_up()) {
-                node.start(world)?;
+            if let Some(node) = nodes.get_mut(*node) {
+                node.come_back(world)?;
             }
         }
         Ends::Pause(node) => {

@@ -37,6 +37,8 @@ pub(super) struct SimNode {
     life: Option<Life>,
     /// How long it has stood still, while it does.
     still_ms: Option<u64>,
+    /// It begins a new life once the one that is being drained has ended.
+    comes_back: bool,
     rng: Rng,
 }
 
@@ -59,6 +61,7 @@ impl SimNode {
             push: Arc::new(SimPush::new(rng, Arc::clone(&world.fired))),
             life: None,
             still_ms: None,
+            comes_back: false,
             rng: Rng::named(world.seed, &format!("death of {name}")),
             name,
         }
@@ -86,6 +89,7 @@ impl SimNode {
         let (running, stop) = (chat.clone(), shutdown.clone());
         let run = runtime.spawn(async move { running.run(stop).await });
         world.saw(None, What::Started { node });
+        self.comes_back = false;
         self.life = Some(Life {
             number,
             chat,
@@ -102,8 +106,20 @@ impl SimNode {
         self.life.is_some() && self.still_ms.is_none()
     }
 
-    pub(super) fn is_up(&self) -> bool {
-        self.life.is_some()
+    /// Begins a new life if it has none; once it has ended, if it is being drained.
+    pub(super) fn come_back(&mut self, world: &World) -> Result<()> {
+        match &self.life {
+            None => self.start(world),
+            Some(life) => {
+                self.comes_back = life.shutdown.is_cancelled();
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether it was drained, and is to begin a new life now.
+    pub(super) fn is_due_back(&self) -> bool {
+        self.comes_back && self.life.is_none()
     }
 
     /// The life that is heard of by the journal's groups.
@@ -159,6 +175,12 @@ impl SimNode {
             .is_none_or(|life| life.producer.is_idle())
     }
 
+    /// Whether it has yet to say which operators are here.
+    pub(super) fn has_presence_to_tell(&self) -> bool {
+        let life = self.life.as_ref();
+        life.is_some_and(|life| life.chat.has_presence_to_tell())
+    }
+
     /// Dies with all that was under way.
     pub(super) fn crash(&mut self, world: &World) {
         let Some(life) = self.life.take() else {
@@ -167,6 +189,7 @@ impl SimNode {
         world.fired.count(Kind::Crash);
         life.producer.die(&world.broker, &mut self.rng);
         self.still_ms = None;
+        self.comes_back = false;
         let node = life.chat.node().clone();
         drop(life);
         let how = "crashed".to_owned();

@@ -25,6 +25,9 @@ pub(super) fn lacks(run: &Run) -> Vec<String> {
         if !node.answers() || !node.is_idle() {
             lacks.push(format!("{} has something under way", node.name));
         }
+        if node.has_presence_to_tell() {
+            lacks.push(format!("{} has yet to say who is here", node.name));
+        }
     }
     if !run.world.post.is_idle() {
         lacks.push("frames are on their way".to_owned());

@@ -151,6 +151,9 @@ impl Run {
                     self.troubles.push(ended);
                     node.start(&self.world)?;
                 }
+                if node.is_due_back() {
+                    node.start(&self.world)?;
+                }
             }
         }
         self.world.time.pass(TICK_MS);

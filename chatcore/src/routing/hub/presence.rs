@@ -95,7 +95,7 @@ impl Operators {
 
 impl Hub {
     /// Whether presence must be journaled.
-    pub(super) fn has_presence_to_tell(&self) -> bool {
+    pub(crate) fn has_presence_to_tell(&self) -> bool {
         self.state().operators.next().is_some()
     }
 
