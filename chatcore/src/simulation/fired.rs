@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 pub enum Kind {
     /// A node died with what was under way.
     Crash,
+    /// A node was drained.
+    Drain,
     /// A node stood still for longer than its lease.
     Pause,
     /// A call found no way to a backend or node.

@@ -165,6 +165,9 @@ impl SimNode {
             },
         );
         let is_well = asked && matches!(ended, Ok(Ok(())));
+        if is_well {
+            world.fired.count(Kind::Drain);
+        }
         (!is_well).then(|| format!("node {name} ended by itself: {how}"))
     }
 

@@ -122,13 +122,15 @@ impl Drop for Ends {
 pub(super) fn serve(session: Session, node: &Handle) -> Arc<Socket> {
     let socket = Arc::new(Socket::default());
     let (sender, events) = session.split();
-    node.spawn(write(Arc::clone(&socket), events));
+    // Made before its task first runs: the node may die before that.
+    let ends = Ends(Arc::clone(&socket));
+    node.spawn(write(ends, events));
     node.spawn(listen(Arc::clone(&socket), sender));
     socket
 }
 
-async fn write(socket: Arc<Socket>, mut events: SessionEvents) {
-    let _ends = Ends(Arc::clone(&socket));
+async fn write(ends: Ends, mut events: SessionEvents) {
+    let socket = &ends.0;
     loop {
         while socket.is_full() && !socket.is_cut() {
             socket.reads.notified().await;
