@@ -375,6 +375,13 @@ fn both_ways(w: &mut Writer) -> Vec<(Partition, Bytes)> {
                 body: body("calls often"),
             },
         ),
+        w.operator(
+            "oleg",
+            CustomerCommand::NoteCustomer {
+                dialog,
+                body: body("prefers to be called"),
+            },
+        ),
         w.answers("oleg", 0, "with an old epoch", 2),
         w.operator(
             "oleg",
