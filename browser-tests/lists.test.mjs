@@ -128,6 +128,12 @@ test('the keys reach every row, and the focus is never lost', async () => {
       await /** @type {any} */ (globalThis).frame();
     });
     assert.equal((await focused(page)).box, 'dialogs');
+    // Nor does a click beside the rows, as on the scrollbar, bring it back there.
+    await page.mouse.click(600, 400);
+    const edge = await page.locator(waiting).evaluate((box) => [box.getBoundingClientRect().right - 1, box.getBoundingClientRect().top + 100]);
+    await page.mouse.click(edge[0], edge[1]);
+    assert.equal(await page.locator(waiting).evaluate((box) => box.scrollTop), 100_000);
+    await page.locator(waiting).evaluate((box) => /** @type {HTMLElement} */ (box).focus());
     await page.keyboard.press('ArrowDown');
     assert.deepEqual(await focused(page), { dialog: 32, place: 32, of: MANY, box: 'dialog', inSight: true });
     // Taken by somebody else under the focus: its neighbour has it.

@@ -98,7 +98,10 @@ export class RowKeys {
       return;
     }
     if (target === this.#box) {
-      this.#go(this.#place);
+      // Not for a mouse that only scrolls.
+      if (this.#box.matches(':focus-visible')) {
+        this.#go(this.#place);
+      }
       return;
     }
     const node = target.closest('[role=listitem]');
