@@ -1,7 +1,7 @@
 //! Dead letters, for whoever keeps the server running: `chatcore-server dead-letters …`.
 //!
 //! While a server runs it has the folder, so the program asks it over a socket in that folder
-//! ([`desk`]); else it opens the folder itself. Whoever may use the folder may use both, and nobody
+//! (`desk`); else it opens the folder itself. Whoever may use the folder may use both, and nobody
 //! else: these are no people of the chat, and tokens say nothing about them.
 //!
 //! What people wrote stays sealed: a letter is shown by its place, its reason, and the kinds and sizes
