@@ -78,12 +78,13 @@ impl CustomerState {
             .with_follow_up(to_customer(other, back)))
     }
 
-    /// A timer fired: void unless it is the one in force.
+    /// A timer fired: void unless it is the one in force and its time has come by the journal's
+    /// clock. The one that fired it may be wrong.
     pub(super) fn timer(&self, cx: &Context, key: &CustomerTimer, generation: u64) -> Verdict {
         Author::of(cx, &self.customer)?.must_be(Author::System)?;
         let in_force = self.due().iter().any(|due| {
-            let is_this = due.generation == generation || on(Switch::TimerUnchecked);
-            due.key == *key && is_this
+            let is_this = due.generation == generation && due.at <= cx.at;
+            due.key == *key && (is_this || on(Switch::TimerUnchecked))
         });
         if !in_force {
             return Err(Rejection::Void);

@@ -62,6 +62,9 @@ impl Stage {
 
     /// `ok` with events or moved cursors, `same` without, else the code of the rejection.
     fn outcome(mut self, author: &Participant, command: &Cmd) -> String {
+        if let (Cmd::Timer { .. }, Some(due)) = (command, self.world.state.due().first()) {
+            self.world.at = due.at;
+        }
         let decided = self.world.send(author, command);
         match decided.outcome {
             Err(why) => why.code().to_owned(),

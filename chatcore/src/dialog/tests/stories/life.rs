@@ -163,8 +163,13 @@ fn a_wrap_up_that_takes_too_long_closes_the_dialog() {
     );
     let void = world.no(&SYSTEM, &fire(due[0].generation));
     assert_eq!(void, Rejection::Void, "set anew, so another generation");
-    let generation = world.state.due()[0].generation;
-    world.ok(&SYSTEM, &fire(generation));
+    let due = world.state.due()[0].clone();
+    // Each command comes 10 ms after the one before.
+    world.at = Timestamp(due.at.0 - 11);
+    let early = world.no(&SYSTEM, &fire(due.generation));
+    assert_eq!(early, Rejection::Void, "fired by a clock that is ahead");
+    world.at = Timestamp(due.at.0 - 10);
+    world.ok(&SYSTEM, &fire(due.generation));
     assert_eq!(world.phase(d), Phase::Closed);
     assert_eq!(world.told(), [freed(d, 1)]);
 }
