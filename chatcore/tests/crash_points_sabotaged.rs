@@ -31,31 +31,38 @@ use run::Successor;
 use sweep::{sweep, without_fault};
 use world::Loss;
 
-/// The first thing that is wrong when this is broken and an engine dies.
-fn noticed(switch: Switch) -> Option<String> {
+/// The first thing that is wrong when this is broken, an engine dies and the store loses this much,
+/// at every `step`th effect.
+fn noticed(switch: Switch, loss: Loss, step: usize) -> Option<String> {
     let _held = hold(switch);
     set(switch, false);
     let whole = without_fault(256);
     set(switch, true);
-    sweep(&whole, 256, (Loss::None, Successor::New), 1).next()
+    sweep(&whole, 256, (loss, Successor::New), step).next()
 }
 
 #[test]
 fn a_missing_outbox_is_noticed() {
-    assert_ne!(noticed(Switch::NoOutbox), None);
+    assert_ne!(noticed(Switch::NoOutbox, Loss::None, 1), None);
 }
 
 #[test]
 fn a_commit_before_delivery_is_noticed() {
-    assert_ne!(noticed(Switch::CommitBeforeDeliver), None);
+    assert_ne!(noticed(Switch::CommitBeforeDeliver, Loss::None, 1), None);
 }
 
 #[test]
 fn outcomes_forgotten_on_restart_are_noticed() {
-    assert_ne!(noticed(Switch::OutcomesForgotten), None);
+    assert_ne!(noticed(Switch::OutcomesForgotten, Loss::None, 1), None);
 }
 
 #[test]
 fn a_dialog_forgotten_before_the_archive_has_it_is_noticed() {
-    assert_ne!(noticed(Switch::ForgetBeforeArchive), None);
+    assert_ne!(noticed(Switch::ForgetBeforeArchive, Loss::None, 1), None);
+}
+
+#[test]
+fn a_snapshot_ahead_of_what_is_published_is_noticed() {
+    // Not at each effect: most are far from any snapshot.
+    assert_ne!(noticed(Switch::SnapshotAhead, Loss::Everything, 7), None);
 }
