@@ -30,6 +30,7 @@ pub(crate) const STAGES: &[Stage] = &[
     Stage { name: "rules", cap_minutes: 2, commands: |p| Ok(vec![p.chore(&["rules"])]) },
     Stage { name: "test", cap_minutes: 25, commands: |p| Ok(vec![cargo_test(p)]) },
     Stage { name: "simulate", cap_minutes: 20, commands: |p| Ok(vec![p.chore(&["simulate", "--from", SEEDS_FROM, "--seeds", SEEDS])]) },
+    Stage { name: "sabotage", cap_minutes: 15, commands: |p| Ok(vec![p.chore(&["simulate", "--sabotage", "all", "--from", SEEDS_FROM, "--seeds", SEEDS])]) },
     Stage { name: "examples", cap_minutes: 8, commands: |p| Ok(examples(p)) },
     Stage { name: "types", cap_minutes: 2, commands: |p| Ok(all_types(p)) },
     Stage { name: "pages", cap_minutes: 3, commands: |p| Ok(vec![node_tests(p, "chatcore-server/web", ".test.js")?]) },

@@ -11,12 +11,15 @@ use super::{
     link::Trouble,
     node::SimNode,
     plan::{Act, Fault, Plan, To},
+    scene::{self, CUSTOMERS},
     world::{PARTITIONS, World},
 };
 use crate::{
+    commands::NewCommand,
     error::Result,
-    ids::{NodeId, Partition},
+    ids::{NodeId, Partition, Target},
     journal::Log,
+    record::{self, Command, CommandRecord, FORMAT_VERSION, ParkedCommand},
 };
 
 /// Under way, and to come.
@@ -25,6 +28,9 @@ pub(super) struct Faults {
     /// When the replica of a failover stops following, by the entry of the plan.
     replicas: BTreeSet<(u64, usize)>,
     planned: usize,
+    /// Customers with a command of a newer format: giving up takes the first that is parked, so
+    /// that each has at most one.
+    newer: BTreeSet<usize>,
     /// What is over when.
     ends: BTreeMap<(i64, usize), Ends>,
 }
@@ -37,6 +43,8 @@ enum Ends {
     Past,
     Weather,
     Push,
+    /// A command of a newer format is given up, and what is parked behind it goes on.
+    Newer(usize),
 }
 
 impl Faults {
@@ -113,12 +121,18 @@ impl Faults {
                 }
                 self.ends(world, (*for_ms, entry), Ends::Push);
             }
-            of_world => self.strike_world(world, nodes, of_world, entry),
+            of_world => self.strike_world(world, nodes, of_world, entry)?,
         }
         Ok(())
     }
 
-    fn strike_world(&mut self, world: &World, nodes: &[SimNode], fault: &Fault, entry: usize) {
+    fn strike_world(
+        &mut self,
+        world: &World,
+        nodes: &[SimNode],
+        fault: &Fault,
+        entry: usize,
+    ) -> Result<()> {
         match fault {
             Fault::StoreLosesSuffix { .. } => world.servers.fail_over(entry),
             Fault::StorePast {
@@ -158,9 +172,29 @@ impl Faults {
                 world.fired.count(Kind::DaysPass);
                 world.time.skip(*ms);
             }
+            Fault::Poison { pick } if pick.is_multiple_of(2) => self.newer(world, *pick, entry)?,
             Fault::Poison { pick } => poison(world, *pick),
             _ => {}
         }
+        Ok(())
+    }
+
+    /// Somebody writes a command that only a newer version could read.
+    fn newer(&mut self, world: &World, pick: u64, entry: usize) -> Result<()> {
+        let who = usize::try_from(pick / 2 % CUSTOMERS as u64).unwrap_or(0);
+        if !self.newer.insert(who) {
+            return Ok(());
+        }
+        world.fired.count(Kind::NewerFormat);
+        let mut record = to_parked(who, ParkedCommand::Retry)?;
+        let mut body = record.body.to_vec();
+        if let Some(version) = body.first_mut() {
+            *version = FORMAT_VERSION + 1;
+        }
+        record.body = body.into();
+        write(world, &record)?;
+        self.ends(world, (2_000 + pick % 15_000, entry), Ends::Newer(who));
+        Ok(())
     }
 
     /// What is over by now is over; what must be prepared is.
@@ -223,6 +257,7 @@ fn over(world: &World, nodes: &mut [SimNode], ends: &Ends) -> Result<()> {
         Ends::Past => world.servers.forget_former(),
         Ends::Weather => world.post.set(Weather::default()),
         Ends::Push => nodes.iter().for_each(|node| node.push.set(0)),
+        Ends::Newer(who) => write(world, &to_parked(*who, ParkedCommand::GiveUp)?)?,
     }
     Ok(())
 }
@@ -250,6 +285,18 @@ fn note(world: &World, nodes: &[SimNode], fault: &Fault) {
         note,
     };
     world.saw(None, what);
+}
+
+fn to_parked(who: usize, what: ParkedCommand) -> Result<CommandRecord> {
+    let target = Target::Customer(scene::customer(who)?);
+    NewCommand::internal(target, Command::Parked(what)).record()
+}
+
+fn write(world: &World, record: &CommandRecord) -> Result<()> {
+    let partition = record.target.partition(PARTITIONS);
+    let bytes = record::encode(record)?;
+    world.broker.append(Log::Commands, partition, bytes);
+    Ok(())
 }
 
 /// Somebody writes what can't be read.

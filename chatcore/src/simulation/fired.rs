@@ -48,6 +48,8 @@ pub enum Kind {
     DaysPass,
     /// A record that can't be read was in the journal.
     Poison,
+    /// A command that only a newer version could read was in the journal.
+    NewerFormat,
     /// The push service failed.
     PushFailed,
     /// A person's connection broke while they used it.

@@ -57,7 +57,7 @@ impl People {
     pub(super) fn new() -> Result<Self> {
         let mut customers = Vec::new();
         for number in 0..CUSTOMERS {
-            let id = CustomerId::try_new(format!("customer-{number}"))?;
+            let id = scene::customer(number)?;
             let device = |device| {
                 let name = format!("c{number}-{device}");
                 Device::new(Who::Customer(id.clone()), name, 3, number + device)
@@ -354,30 +354,21 @@ fn in_dialog(
             };
             (hold, "hold")
         }
-        OperatorDoes::Transfer => {
-            let number = usize::try_from(pick % 11).unwrap_or(0) % OPERATORS;
-            let to = match scene::operator(number) {
-                Ok(operator) if !pick.is_multiple_of(3) => TransferTo::Operator {
-                    desk: scene::desk(),
-                    operator,
-                    queue: None,
-                },
-                _ => TransferTo::Queue(scene::by_itself()),
-            };
-            let transfer = CustomerCommand::Transfer {
-                dialog,
-                owner_epoch,
-                to,
-                note: Some(text(pick)),
-            };
-            (transfer, "transfer")
-        }
+        OperatorDoes::Transfer => (transfer(held, pick), "transfer"),
         OperatorDoes::Return => {
             let back = CustomerCommand::ReturnToQueue {
                 dialog,
                 owner_epoch,
             };
             (back, "return")
+        }
+        // They often write up what was said before they close.
+        OperatorDoes::Close if pick.is_multiple_of(2) => {
+            let wrap_up = CustomerCommand::WrapUp {
+                dialog,
+                owner_epoch,
+            };
+            (wrap_up, "wrap_up")
         }
         OperatorDoes::Close => {
             let close = CustomerCommand::Close {
@@ -396,5 +387,23 @@ fn in_dialog(
             };
             (CustomerCommand::Message(message), "answer")
         }
+    }
+}
+
+fn transfer(held: &Held, pick: u64) -> CustomerCommand<Content> {
+    let number = usize::try_from(pick % 11).unwrap_or(0) % OPERATORS;
+    let to = match scene::operator(number) {
+        Ok(operator) if !pick.is_multiple_of(3) => TransferTo::Operator {
+            desk: scene::desk(),
+            operator,
+            queue: None,
+        },
+        _ => TransferTo::Queue(scene::by_itself()),
+    };
+    CustomerCommand::Transfer {
+        dialog: held.dialog,
+        owner_epoch: held.epoch,
+        to,
+        note: Some(text(pick)),
     }
 }

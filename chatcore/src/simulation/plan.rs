@@ -129,7 +129,7 @@ pub enum OperatorDoes {
     Transfer,
     /// Gives a dialog back.
     Return,
-    /// Closes a dialog.
+    /// Closes a dialog, or begins to write it up.
     Close,
     /// Reads what is there.
     Read,
@@ -219,7 +219,8 @@ pub enum Fault {
         /// How long.
         ms: u64,
     },
-    /// Somebody wrote what can't be read into the journal.
+    /// Somebody wrote what can't be read into the journal, or a command that only a newer version
+    /// could read, which is given up some time later.
     Poison {
         /// Chooses where and what.
         pick: u64,

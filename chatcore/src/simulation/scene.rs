@@ -2,14 +2,16 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
+
 use super::{node::LEASE, world::SimPush};
 use crate::{
-    bot::{BotRules, RuleBot},
+    bot::{Bot, BotReply, BotRules, BotTurn, RuleBot},
     chat::Chat,
     dialog::DialogSettings,
     engine::EngineConfig,
     error::Result,
-    ids::{ChannelId, DeskId, Node, QueueId, QueueRef, StaffId},
+    ids::{ChannelId, CustomerId, DeskId, Node, QueueId, QueueRef, StaffId},
     ports::Ports,
     queue::{Assignment, DeskConfig, OperatorConfig, QueueConfig},
     routing::HubConfig,
@@ -23,6 +25,11 @@ pub(super) const OPERATORS: usize = 5;
 /// The only desk.
 pub(super) fn desk() -> DeskId {
     DeskId::literal("main")
+}
+
+/// The name of a customer.
+pub(super) fn customer(number: usize) -> Result<CustomerId> {
+    Ok(CustomerId::try_new(format!("customer-{number}"))?)
 }
 
 /// The name of an operator.
@@ -72,8 +79,23 @@ fn desk_rules() -> Result<DeskConfig> {
     })
 }
 
-fn bot() -> Result<RuleBot> {
-    RuleBot::try_new(BotRules {
+/// The bot, who takes a while for some answers: what is under way when a node dies is lost with it.
+#[derive(Debug)]
+struct SlowBot(RuleBot);
+
+#[async_trait]
+impl Bot for SlowBot {
+    async fn answer(&self, turn: &BotTurn) -> Result<BotReply> {
+        let ms = (turn.dialog.0 * 7 + turn.seen.0 * 131) % 800;
+        if ms > 400 {
+            tokio::time::sleep(Duration::from_millis(ms - 400)).await;
+        }
+        self.0.answer(turn).await
+    }
+}
+
+fn bot() -> Result<SlowBot> {
+    let rules = RuleBot::try_new(BotRules {
         greeting: "good day".to_owned(),
         rules: Vec::new(),
         person_button: "a person".to_owned(),
@@ -82,7 +104,8 @@ fn bot() -> Result<RuleBot> {
         not_understood: "pardon".to_owned(),
         failures_max: 2,
         queue: None,
-    })
+    })?;
+    Ok(SlowBot(rules))
 }
 
 /// The chat of a node.

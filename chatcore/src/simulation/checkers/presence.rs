@@ -97,7 +97,7 @@ fn early_wrap_ups(truth: &Truth, found: &mut Vec<Violation>) {
                         by: Participant::System,
                         outcome,
                         ..
-                    } if outcome.as_str() != "lost" => {
+                    } if outcome.as_str() == "wrap_up_timeout" => {
                         let had = dialog.since.take().map(|since| event.at.since(since));
                         if had.is_some_and(|had| had.as_millis() < u128::from(dialog.allowed_ms)) {
                             let text = format!("the wrap-up of dialog {id} was cut short");
