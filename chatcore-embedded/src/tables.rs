@@ -2,8 +2,13 @@
 //!
 //! Keys are bytes, big-endian, so that the order of the bytes is the order of what they mean.
 
+use std::cell::OnceCell;
+
 use bytes::Bytes;
-use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{
+    ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition, TableHandle as _,
+    WriteTransaction,
+};
 
 use crate::keys::Range;
 
@@ -108,8 +113,8 @@ macro_rules! view {
     ($name:ty) => {
         impl View for $name {
             fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, redb::Error> {
-                let table = self.0.open_table(table)?;
-                Ok(table.get(key)?.map(|v| Bytes::copy_from_slice(v.value())))
+                let value = self.table(table)?.get(key)?;
+                Ok(value.map(|v| Bytes::copy_from_slice(v.value())))
             }
 
             fn scan(
@@ -118,7 +123,7 @@ macro_rules! view {
                 range: &Range,
                 take: &mut dyn FnMut(&[u8], &[u8]) -> bool,
             ) -> Result<(), redb::Error> {
-                let table = self.0.open_table(table)?;
+                let table = self.table(table)?;
                 for entry in table.range::<&[u8]>((range.from(), range.to()))? {
                     let (key, value) = entry?;
                     if !take(key.value(), value.value()) {
@@ -134,7 +139,7 @@ macro_rules! view {
                 range: &Range,
                 take: &mut dyn FnMut(&[u8], &[u8]) -> bool,
             ) -> Result<(), redb::Error> {
-                let table = self.0.open_table(table)?;
+                let table = self.table(table)?;
                 let entries = table.range::<&[u8]>((range.from(), range.to()))?;
                 for entry in entries.rev() {
                     let (key, value) = entry?;
@@ -153,24 +158,64 @@ macro_rules! view {
 pub(crate) struct Snapshot(pub(crate) ReadTransaction);
 view!(Snapshot);
 
-/// The group that the writer is putting together: what its earlier jobs wrote can be read.
-pub(crate) struct Group<'a>(&'a WriteTransaction, Written);
-view!(Group<'_>);
+impl Snapshot {
+    fn table(
+        &self,
+        table: Table,
+    ) -> Result<ReadOnlyTable<&'static [u8], &'static [u8]>, redb::Error> {
+        Ok(self.0.open_table(table)?)
+    }
+}
 
-struct Written {
+type OpenTable<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;
+
+/// The group that the writer is putting together: what its earlier jobs wrote can be read.
+pub(crate) struct Group<'a> {
+    transaction: &'a WriteTransaction,
+    /// Each is opened once and stays open for the group: opening costs more than a write.
+    open: Vec<(&'static str, OnceCell<OpenTable<'a>>)>,
     number: u64,
     writes: u64,
 }
+view!(Group<'_>);
 
 impl<'a> Group<'a> {
     /// The group of this number, in this transaction.
     pub(crate) fn new(transaction: &'a WriteTransaction, number: u64) -> Self {
-        Self(transaction, Written { number, writes: 0 })
+        let all = TRUTH.iter().chain(VIEW);
+        Self {
+            transaction,
+            open: all.map(|t| (t.name(), OnceCell::new())).collect(),
+            number,
+            writes: 0,
+        }
     }
 
     /// Counts the groups.
     pub(crate) fn number(&self) -> u64 {
-        self.1.number
+        self.number
+    }
+
+    fn slot(&self, table: Table) -> Result<usize, redb::Error> {
+        let slot = self.open.iter().position(|(name, _)| *name == table.name());
+        slot.ok_or_else(|| redb::Error::TableDoesNotExist(table.name().to_owned()))
+    }
+
+    fn table(&self, table: Table) -> Result<&OpenTable<'a>, redb::Error> {
+        let missing = || redb::Error::TableDoesNotExist(table.name().to_owned());
+        let (_, cell) = self.open.get(self.slot(table)?).ok_or_else(missing)?;
+        if let Some(open) = cell.get() {
+            return Ok(open);
+        }
+        let opened = self.transaction.open_table(table)?;
+        Ok(cell.get_or_init(|| opened))
+    }
+
+    fn table_mut(&mut self, table: Table) -> Result<&mut OpenTable<'a>, redb::Error> {
+        self.table(table)?;
+        let slot = self.slot(table)?;
+        let cell = self.open.get_mut(slot).and_then(|(_, cell)| cell.get_mut());
+        cell.ok_or_else(|| redb::Error::TableDoesNotExist(table.name().to_owned()))
     }
 
     /// Sets a key.
@@ -180,29 +225,28 @@ impl<'a> Group<'a> {
         key: &[u8],
         value: &[u8],
     ) -> Result<(), redb::Error> {
-        self.1.writes += 1;
-        self.0.open_table(table)?.insert(key, value)?;
+        self.writes += 1;
+        self.table_mut(table)?.insert(key, value)?;
         Ok(())
     }
 
     /// Removes a key, if it is there.
     pub(crate) fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), redb::Error> {
-        self.1.writes += 1;
-        self.0.open_table(table)?.remove(key)?;
+        self.writes += 1;
+        self.table_mut(table)?.remove(key)?;
         Ok(())
     }
 
     /// Removes every key between two.
     pub(crate) fn remove_range(&mut self, table: Table, range: &Range) -> Result<(), redb::Error> {
-        self.1.writes += 1;
-        self.0
-            .open_table(table)?
+        self.writes += 1;
+        self.table_mut(table)?
             .retain_in::<&[u8], _>((range.from(), range.to()), |_, _| false)?;
         Ok(())
     }
 
     /// How often this group was written to.
     pub(crate) fn writes(&self) -> u64 {
-        self.1.writes
+        self.writes
     }
 }

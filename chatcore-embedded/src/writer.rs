@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The most writes in one group.
-const GROUP_JOBS_MAX: usize = 256;
+const GROUP_JOBS_MAX: usize = 1_024;
 /// What was answered as visible is synced within this. An append usually comes sooner, and then
 /// one sync does for both.
 const SYNC_WITHIN: Duration = Duration::from_millis(5);
@@ -271,6 +271,8 @@ impl Writer {
             job.apply(&mut group)?;
         }
         group.put(META, GROUP_KEY, &number.to_be_bytes())?;
+        // Closes its tables.
+        drop(group);
         transaction.commit()?;
         Ok(())
     }
