@@ -23,15 +23,25 @@ use crate::{
 /// The version that this build writes.
 pub const FORMAT_VERSION: u8 = 1;
 
-/// Writes the version byte and the value.
+/// Most records are shorter than this, and written without growing.
+const USUAL_BYTES: usize = 1_024;
+
+/// Writes the version byte and the value. What is answered has no room to spare: it is kept for
+/// long.
 ///
 /// # Errors
 /// [`ErrorKind::Internal`] if a value can't be expressed; none of ours can fail.
 pub fn encode<T: Serialize>(value: &T) -> Result<Bytes> {
-    let mut bytes = vec![FORMAT_VERSION];
+    Ok(Bytes::copy_from_slice(&encoded(value)?))
+}
+
+/// As [`encode`], for what is not kept.
+pub(crate) fn encoded<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    bytes.push(FORMAT_VERSION);
     rmp_serde::encode::write_named(&mut bytes, value)
         .map_err(|e| Error::new(ErrorKind::Internal, "encode a record").with_source(e))?;
-    Ok(bytes.into())
+    Ok(bytes)
 }
 
 /// Reads what [`encode`] wrote.
@@ -241,7 +251,19 @@ impl std::fmt::Display for ChainHash {
 
 impl Serialize for ChainHash {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        // By hand: each frame has several.
+        let mut digits = [0; 16];
+        for (i, digit) in digits.iter_mut().rev().enumerate() {
+            let nibble = u8::try_from((self.0 >> (4 * i)) & 0xf).unwrap_or_default();
+            *digit = match nibble {
+                0..10 => b'0' + nibble,
+                _ => b'a' - 10 + nibble,
+            };
+        }
+        match std::str::from_utf8(&digits) {
+            Ok(text) => serializer.serialize_str(text),
+            Err(error) => Err(serde::ser::Error::custom(error)),
+        }
     }
 }
 

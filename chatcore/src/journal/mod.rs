@@ -62,13 +62,24 @@ pub struct Record {
 /// Dropping it does not take the append back.
 #[derive(Debug)]
 #[must_use = "an append is durable only once this resolves"]
-pub struct Pending(oneshot::Receiver<Result<Receipt>>);
+pub struct Pending(Fate);
+
+#[derive(Debug)]
+enum Fate {
+    Durable(Receipt),
+    Waiting(oneshot::Receiver<Result<Receipt>>),
+}
 
 impl Pending {
     /// A pending append and the end that settles it.
     pub fn new() -> (oneshot::Sender<Result<Receipt>>, Self) {
         let (settle, pending) = oneshot::channel();
-        (settle, Self(pending))
+        (settle, Self(Fate::Waiting(pending)))
+    }
+
+    /// An append that is durable already.
+    pub fn durable(receipt: Receipt) -> Self {
+        Self(Fate::Durable(receipt))
     }
 }
 
@@ -76,7 +87,11 @@ impl Future for Pending {
     type Output = Result<Receipt>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map(|settled| {
+        let settling = match &mut self.0 {
+            Fate::Durable(receipt) => return Poll::Ready(Ok(*receipt)),
+            Fate::Waiting(settling) => settling,
+        };
+        Pin::new(settling).poll(cx).map(|settled| {
             settled.unwrap_or_else(|_| {
                 Err(Error::new(ErrorKind::Unavailable, "append to the journal")
                     .with_context("cause", "the journal was dropped"))

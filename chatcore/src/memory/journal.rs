@@ -213,10 +213,7 @@ impl Journal for MemoryJournal {
         });
         drop(state);
         self.shared.changed(log).notify_waiters();
-        let (settle, pending) = Pending::new();
-        // The other end is `pending`, which is alive.
-        let _ = settle.send(Ok(receipt));
-        Ok(pending)
+        Ok(Pending::durable(receipt))
     }
 
     async fn ready(&self, log: Log, partition: Partition) -> Result<()> {

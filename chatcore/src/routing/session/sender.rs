@@ -87,7 +87,9 @@ impl SessionSender {
         let body = (digest, encode(&sealed)?);
         let record = shared.record(&identity, target.clone(), id, body);
         let pending = shared.append(&target, encode(&record)?, deadline).await?;
-        shared.window.push(InFlight { target, n, pending });
+        if shared.window.push(InFlight { target, n, pending }) {
+            shared.mailbox.poke();
+        }
         Ok(())
     }
 
@@ -209,9 +211,13 @@ impl SessionSender {
     }
 }
 
+/// Most commands are shorter as JSON.
+const USUAL_BYTES: usize = 512;
+
 /// Tells a repeated command from another one of the same number.
 fn digest(command: &Command<Content>) -> Result<u64> {
-    let json = serde_json::to_vec(command)
+    let mut json = Vec::with_capacity(USUAL_BYTES);
+    serde_json::to_writer(&mut json, command)
         .map_err(|e| Error::new(ErrorKind::Invalid, "take a command").with_source(e))?;
     let mut first = [0u8; 8];
     let mut hasher = blake3::Hasher::new();

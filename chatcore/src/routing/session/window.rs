@@ -5,6 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use futures_util::FutureExt as _;
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 
 use crate::{error::Error, ids::Target, journal::Pending};
@@ -64,13 +65,21 @@ impl Window {
         self.inner().under_way
     }
 
-    /// Takes an append in.
-    pub(super) fn push(&self, append: InFlight) {
+    /// Takes an append in. Answers whether it has ended already, and there is something to tell.
+    pub(super) fn push(&self, mut append: InFlight) -> bool {
         let mut inner = self.inner();
         inner.under_way += 1;
+        // The order of appends stays: nobody is before it.
+        if inner.under_way == 1
+            && let Some(ended) = (&mut append.pending).now_or_never()
+        {
+            inner.settle(append, ended.map(drop));
+            return true;
+        }
         inner.waiting.push_back(append);
         drop(inner);
         self.added.notify_one();
+        false
     }
 
     /// Waits until the oldest append has ended. Several may wait; each end is told once. May be
