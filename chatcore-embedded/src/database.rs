@@ -227,6 +227,19 @@ impl Database {
         result.await.map_err(|_| closed(WRITE))?
     }
 
+    /// As [`write`](Self::write), but waits for room alone, not until it is written. Should that
+    /// fail, nothing more is written, and whoever writes next hears of it.
+    pub(crate) async fn write_unheard<F>(&self, answer: Answer, work: F) -> Result<()>
+    where
+        F: FnOnce(&mut Group<'_>) -> Result<(), Failure> + Send + 'static,
+    {
+        self.health()?;
+        let (reply, _) = oneshot::channel();
+        let job = Task::boxed(answer, work, |()| {}, reply);
+        self.place().await?.write(job);
+        Ok(())
+    }
+
     /// Waits for room for a write.
     pub(crate) async fn place(&self) -> Result<Place<'_>> {
         let place = self.writes.reserve().await;

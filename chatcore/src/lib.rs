@@ -8,6 +8,7 @@ pub mod commands;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod content;
+mod decoded;
 pub mod dialog;
 pub mod effects;
 pub mod engine;

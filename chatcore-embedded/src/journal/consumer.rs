@@ -10,7 +10,10 @@ use chatcore::{
 };
 
 use super::{EmbeddedJournal, groups::Member, lock, position_key, trimmed};
-use crate::{tables::POSITIONS, writer::Answer};
+use crate::{
+    tables::{Group, POSITIONS},
+    writer::Answer,
+};
 
 /// The most records handed out at a time.
 const RECORDS_MAX: usize = 256;
@@ -110,20 +113,19 @@ impl Consumer for EmbeddedConsumer {
             return Err(Self::not_mine("commit a position", partition));
         }
         let state = Arc::clone(&self.journal.state);
-        let write = self
-            .journal
-            .database
-            .write(Answer::WhenVisible, move |group| {
-                // The newest position, not ours: after a hand-over the new member's may be
-                // waiting behind us.
-                let newest = lock(&state.groups)
-                    .get(&(log, name.clone()))
-                    .map_or(next, |g| g.committed(partition));
-                let key = position_key(log, &name, partition);
-                group.put(POSITIONS, key.bytes(), &newest.0.to_be_bytes())?;
-                Ok(())
-            });
-        write.await
+        let work = move |group: &mut Group<'_>| {
+            // The newest position, not ours: after a hand-over the new member's may be
+            // waiting behind us.
+            let newest = lock(&state.groups)
+                .get(&(log, name.clone()))
+                .map_or(next, |g| g.committed(partition));
+            let key = position_key(log, &name, partition);
+            group.put(POSITIONS, key.bytes(), &newest.0.to_be_bytes())?;
+            Ok(())
+        };
+        // In the queue is enough: it is written before whatever is appended after this.
+        let database = &self.journal.database;
+        database.write_unheard(Answer::WhenVisible, work).await
     }
 
     async fn seek(&mut self, partition: Partition, offset: Offset) -> Result<()> {

@@ -182,6 +182,7 @@ impl ChatBuilder {
         };
         let policies = self.parts.policies.clone();
         let engine = Engine::try_new(self.ports.clone(), node.clone(), policies, self.engine)?;
+        self.parts.effects.decoded = engine.decoded();
         let edge = Edge {
             rules: self.rules,
             redactor: self.redactor,

@@ -7,7 +7,6 @@
 mod archive;
 mod bot;
 mod channel;
-mod decoded;
 mod index;
 mod lookup;
 mod progress;

@@ -8,10 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Effect, Work,
-    decoded::{Decoded, Read},
     progress::{Item, Progress},
 };
 use crate::{
+    decoded::{Decoded, Read},
     engine::{Published, is_final},
     error::{Error, ErrorKind, Result, Retry},
     ids::{Label, Offset, Partition},
@@ -36,8 +36,9 @@ pub struct EffectsConfig {
     /// How long work under way may take after shutdown began; then it is dropped and done again
     /// at the next start.
     pub drain: Duration,
-    /// Effects that run with clones of one configuration decode each event once.
-    decoded: Decoded,
+    /// Effects that run with clones of one configuration decode each event once, and none that the
+    /// engine of their chat published.
+    pub(crate) decoded: Decoded,
 }
 
 impl Default for EffectsConfig {

@@ -15,7 +15,7 @@ use crate::{
 /// have it, so that their hash stays.
 pub(crate) fn chained(after: Position, at: Timestamp, event: &Event<Sealed>) -> Position {
     let seq = after.seq.next();
-    let hash = record::encode(&(at, event)).map_or(ChainHash::default(), |bytes| {
+    let hash = record::encoded(&(at, event)).map_or(ChainHash::default(), |bytes| {
         after.hash.then(seq, bytes.get(1..).unwrap_or_default())
     });
     Position { seq, hash }

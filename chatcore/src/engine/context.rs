@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{config::EngineConfig, stats::EngineStats};
 use crate::{
     commands::ROOM_WAIT_MAX,
+    decoded::Decoded,
     error::{Error, ErrorKind, Result},
     ids::{Incarnation, Partition},
     journal::{Log, Pending, append_when_room},
@@ -24,6 +25,8 @@ pub(super) struct Context {
     pub(super) policies: Policies,
     pub(super) config: EngineConfig,
     pub(super) stats: Arc<EngineStats>,
+    /// What is published, for the effects of this process.
+    pub(super) decoded: Decoded,
 }
 
 impl Context {

@@ -13,13 +13,18 @@ use super::{context::Context, lane::letter_reason, stats::count};
 use crate::{
     dialog::Rejection,
     error::{ErrorKind, Result},
-    ids::{Fence, Label, Node, Offset, Participant, Partition, StreamId},
+    ids::{DialogId, Fence, Label, Node, Offset, Participant, Partition, StreamId},
     journal::{DeadLetter, Log, Pending},
-    record::{self, CommandId, CommandRecord, Decision, Outcome, Reply, Verdict},
+    record::{
+        self, Appended, CommandId, CommandRecord, CursorMove, Decision, Outcome, Reply, Verdict,
+    },
     routing::NodeFrame,
     sabotage::{Switch, on},
     store::StoredDecision,
 };
+
+/// Frames are not joined past this: a reader's buffer takes many of that.
+const JOINED_BYTES_MAX: usize = 64 * 1024;
 
 /// What one batch leaves to be emitted.
 #[derive(Debug)]
@@ -83,7 +88,7 @@ enum Publishing {
 
 /// The record of a decision, from the bytes that it was saved with: it is encoded once.
 fn publishing(fence: Fence, decision: &[u8]) -> Result<Bytes> {
-    let before = record::encode(&Publishing::Decided {
+    let before = record::encoded(&Publishing::Decided {
         fence,
         decision: (),
     })?;
@@ -103,6 +108,7 @@ async fn publish_and_follow(
     for stored in &job.decisions {
         if stored.decision.cause >= job.publish_from {
             let bytes = publishing(fence, &stored.bytes)?;
+            cx.decoded.publish(&bytes, fence, &stored.decision);
             published.push(cx.append(Log::Events, partition, bytes).await?);
         }
     }
@@ -157,29 +163,38 @@ async fn deliver(cx: &Context, job: &Job) -> usize {
     let mut frames: BTreeMap<Node, Vec<Arc<NodeFrame>>> = BTreeMap::new();
     let mut streams: BTreeMap<Node, BTreeSet<StreamId>> = BTreeMap::new();
     let mut asked: BTreeMap<StreamId, Vec<Node>> = BTreeMap::new();
-    for stored in &job.decisions {
-        let decision = &stored.decision;
-        for (stream, frame) in frames_of(decision) {
-            let nodes = match &job.routes {
-                Some(routes) => routes.get(&stream),
-                None => {
-                    if !asked.contains_key(&stream) {
-                        let nodes = cx.ports.streams.routes(&stream).await.unwrap_or_default();
-                        asked.insert(stream.clone(), nodes);
-                    }
-                    asked.get(&stream)
-                }
-            };
-            for node in nodes.into_iter().flatten() {
-                frames.entry(node.clone()).or_default().push(frame.clone());
-                streams
-                    .entry(node.clone())
-                    .or_default()
-                    .insert(stream.clone());
+    for parcel in parcels(job) {
+        let (stream, frame) = match parcel {
+            Parcel::Reply(node, frame) => {
+                frames.entry(node).or_default().push(Arc::new(frame));
+                continue;
             }
-        }
-        if let Some((node, frame)) = reply_of(decision) {
-            frames.entry(node).or_default().push(Arc::new(frame));
+            Parcel::Events { appended, .. } => (
+                appended.stream.clone(),
+                NodeFrame::Events(Arc::new(appended)),
+            ),
+            Parcel::Cursors(dialog, cursors) => (
+                StreamId::Dialog(dialog),
+                NodeFrame::Cursors { dialog, cursors },
+            ),
+        };
+        let nodes = match &job.routes {
+            Some(routes) => routes.get(&stream),
+            None => {
+                if !asked.contains_key(&stream) {
+                    let nodes = cx.ports.streams.routes(&stream).await.unwrap_or_default();
+                    asked.insert(stream.clone(), nodes);
+                }
+                asked.get(&stream)
+            }
+        };
+        let frame = Arc::new(frame);
+        for node in nodes.into_iter().flatten() {
+            frames.entry(node.clone()).or_default().push(frame.clone());
+            streams
+                .entry(node.clone())
+                .or_default()
+                .insert(stream.clone());
         }
     }
     let sends = frames.into_iter().map(|(node, frames)| {
@@ -217,23 +232,60 @@ async fn send(
     0
 }
 
-/// The frames of a decision and the streams whose followers get them.
-fn frames_of(decision: &Decision) -> Vec<(StreamId, Arc<NodeFrame>)> {
-    let mut frames = Vec::new();
-    for appended in &decision.appended {
-        let frame = NodeFrame::Events(Arc::new(appended.clone()));
-        frames.push((appended.stream.clone(), Arc::new(frame)));
+/// Something of a job that goes to nodes.
+enum Parcel {
+    Events {
+        appended: Appended,
+        /// No less than what the events take.
+        bytes: usize,
+    },
+    Cursors(DialogId, Vec<CursorMove>),
+    Reply(Node, NodeFrame),
+}
+
+/// What goes to nodes, in order. What several decisions of the batch appended to one stream goes in
+/// one frame, as long as the same people may see it: the busier, the fewer frames.
+fn parcels(job: &Job) -> Vec<Parcel> {
+    let mut parcels = Vec::with_capacity(2 * job.decisions.len());
+    let mut newest: BTreeMap<&StreamId, usize> = BTreeMap::new();
+    for StoredDecision { decision, bytes } in &job.decisions {
+        for appended in &decision.appended {
+            let before = newest
+                .get(&appended.stream)
+                .and_then(|i| parcels.get_mut(*i));
+            if !before.is_some_and(|before| join(before, appended, bytes.len())) {
+                newest.insert(&appended.stream, parcels.len());
+                parcels.push(Parcel::Events {
+                    appended: appended.clone(),
+                    bytes: bytes.len(),
+                });
+            }
+        }
+        let dialogs: BTreeSet<_> = decision.cursors.iter().map(|c| c.dialog).collect();
+        for dialog in dialogs {
+            let cursors = decision.cursors.iter().filter(|c| c.dialog == dialog);
+            parcels.push(Parcel::Cursors(dialog, cursors.cloned().collect()));
+        }
+        if let Some((node, frame)) = reply_of(decision) {
+            parcels.push(Parcel::Reply(node, frame));
+        }
     }
-    let dialogs: BTreeSet<_> = decision.cursors.iter().map(|c| c.dialog).collect();
-    for dialog in dialogs {
-        let cursors = decision.cursors.iter().filter(|c| c.dialog == dialog);
-        let frame = NodeFrame::Cursors {
-            dialog,
-            cursors: cursors.cloned().collect(),
-        };
-        frames.push((StreamId::Dialog(dialog), Arc::new(frame)));
+    parcels
+}
+
+/// Adds events to those before them, if they follow and a frame may have them all.
+fn join(before: &mut Parcel, next: &Appended, more: usize) -> bool {
+    let Parcel::Events { appended, bytes } = before else {
+        return false;
+    };
+    let joins = appended.upto() == next.after
+        && appended.access == next.access
+        && *bytes + more <= JOINED_BYTES_MAX;
+    if joins {
+        appended.events.extend(next.events.iter().cloned());
+        *bytes += more;
     }
-    frames
+    joins
 }
 
 /// What the author hears, and where.
@@ -308,7 +360,13 @@ async fn reread(cx: &Context, partition: Partition, decision: &Decision) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{engine::testing, record::EventRecord};
+    use crate::{
+        clock::Timestamp,
+        dialog::CustomerEvent,
+        engine::{chain::link, testing},
+        ids::CustomerId,
+        record::{Access, Event, EventRecord, Position},
+    };
 
     #[test]
     fn what_is_published_has_the_bytes_of_its_record() {
@@ -319,5 +377,60 @@ mod tests {
             decision: Box::new(decision),
         };
         assert_eq!(bytes.unwrap(), record::encode(&record).unwrap());
+    }
+
+    /// A decision with one event of a stream, after this position.
+    fn appending(cause: u64, after: Position, access: &Access) -> StoredDecision {
+        let dialog = DialogId(cause);
+        let event = Event::Customer(CustomerEvent::DialogOpened { dialog });
+        let mut decision = testing::decision(cause);
+        decision.appended.push(Appended {
+            stream: StreamId::Customer(CustomerId::literal("anna")),
+            after,
+            events: vec![link(after, Timestamp(0), event)],
+            access: access.clone(),
+        });
+        StoredDecision {
+            bytes: record::encode(&decision).unwrap(),
+            decision: Arc::new(decision),
+        }
+    }
+
+    /// How many events each frame of the decisions has.
+    fn events_of_frames(decisions: Vec<StoredDecision>) -> Vec<usize> {
+        let job = Job {
+            upto: Offset(9),
+            decisions,
+            letters: BTreeMap::new(),
+            snapshots: Vec::new(),
+            routes: None,
+            publish_from: Offset(0),
+        };
+        let events = parcels(&job).into_iter().filter_map(|parcel| match parcel {
+            Parcel::Events { appended, .. } => Some(appended.events.len()),
+            _ => None,
+        });
+        events.collect()
+    }
+
+    #[test]
+    fn events_of_a_batch_go_in_one_frame_as_long_as_the_same_people_see_them() {
+        let anna = Access::Customer(CustomerId::literal("anna"));
+        let first = appending(1, Position::default(), &anna);
+        let second = appending(2, first.decision.appended[0].upto(), &anna);
+        let joined = events_of_frames(vec![first.clone(), second.clone()]);
+        assert_eq!(joined, [2]);
+        let olga = Access::Customer(CustomerId::literal("olga"));
+        let of_another = appending(2, first.decision.appended[0].upto(), &olga);
+        assert_eq!(events_of_frames(vec![first.clone(), of_another]), [1, 1]);
+        let third = appending(3, second.decision.appended[0].upto(), &anna);
+        assert_eq!(
+            events_of_frames(vec![first.clone(), third]),
+            [1, 1],
+            "a gap"
+        );
+        let mut long = second;
+        long.bytes = vec![0; JOINED_BYTES_MAX].into();
+        assert_eq!(events_of_frames(vec![first, long]), [1, 1]);
     }
 }

@@ -15,6 +15,7 @@
 mod aggregate;
 mod batch;
 mod chain;
+mod commit;
 mod config;
 mod context;
 mod emit;
@@ -30,7 +31,7 @@ mod recovery;
 mod silence;
 mod stats;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -56,7 +57,9 @@ use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{context::Context, worker::Worker};
-use crate::{error::Result, ids::Node, journal::Log, ports::Ports, queue::Policies};
+use crate::{
+    decoded::Decoded, error::Result, ids::Node, journal::Log, ports::Ports, queue::Policies,
+};
 
 /// Owns partitions of the journal and works off their commands.
 ///
@@ -102,9 +105,15 @@ impl Engine {
                 policies,
                 config,
                 stats: Arc::default(),
+                decoded: Decoded::default(),
             }),
             node,
         })
+    }
+
+    /// What it publishes, for the effects that run beside it.
+    pub(crate) fn decoded(&self) -> Decoded {
+        self.cx.decoded.clone()
     }
 
     /// What it counts.

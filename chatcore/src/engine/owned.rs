@@ -46,6 +46,8 @@ pub(super) struct Owned {
     pub(super) lane: Lane,
     /// The group's position, as far as this worker committed it.
     pub(super) committed: Offset,
+    /// Whether a trim of its outbox is under way.
+    pub(super) is_trimming: bool,
     /// Commands below this have left the journal, as far as this worker knows.
     pub(super) commands_trimmed: Offset,
     pub(super) jobs: mpsc::Sender<Job>,
@@ -82,6 +84,7 @@ impl Owned {
         tracker.spawn(emitter.run(receiver));
         Self {
             committed: was.committed,
+            is_trimming: false,
             commands_trimmed: Offset(0),
             restarts: was.restarts,
             lane,

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// A decision with this cause that changed nothing.
-pub(super) fn decision(cause: u64) -> Decision {
+pub(crate) fn decision(cause: u64) -> Decision {
     Decision {
         cause: Offset(cause),
         at: Timestamp(0),

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::{
     sync::{Notify, mpsc},
     time::{Instant, MissedTickBehavior},
@@ -11,6 +11,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    commit::Trims,
     context::{Backoff, Context, is_final, or_panicked},
     lane::Lane,
     owned::{Owned, Recovering, Slot},
@@ -23,7 +24,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     ids::{Node, Offset, Partition, StreamId, Target},
-    journal::{Consumer, Delivery, Log, Record},
+    journal::{Consumer, Delivery, Record},
     record,
 };
 
@@ -32,9 +33,6 @@ const DELIVERIES_MAX: usize = 64;
 
 /// The nodes that follow streams.
 pub(super) type Routes = BTreeMap<StreamId, Vec<Node>>;
-
-/// Commands that leave the journal at once; the rest goes with later commits.
-const TRIMMED_MAX: u64 = 10_000;
 
 /// How a take-over ended.
 type Recovered = (Partition, u64, Result<Option<Lane>>);
@@ -55,6 +53,8 @@ pub(super) struct Worker {
     /// After a failure of a port no step is made before this.
     hold: Option<Instant>,
     backoff: Backoff,
+    /// Trims of the outbox under way, one a partition at most.
+    pub(super) trims: Trims,
     /// Nothing, unless the switch for cached routes is on.
     pub(super) remembered: Routes,
 }
@@ -70,6 +70,7 @@ impl Worker {
             consumer,
             slots: BTreeMap::new(),
             remembered: Routes::new(),
+            trims: Trims::new(),
             tracker,
             recovered,
             recovering,
@@ -94,8 +95,15 @@ impl Worker {
                     self.on_recovered(partition, turn, lane?).await?;
                 }
                 () = self.notify.notified() => self.commit().await?,
+                Some(trimmed) = self.trims.next(), if !self.trims.is_empty() => {
+                    self.on_trimmed(trimmed).await?;
+                }
                 _ = ticks.tick() => self.on_tick().await?,
-                delivery = self.consumer.next() => self.on_delivery(delivery).await?,
+                delivery = self.consumer.next() => {
+                    self.on_delivery(delivery).await?;
+                    // Whoever is about to append is let go first: the batch grows with the load.
+                    tokio::task::yield_now().await;
+                }
                 () = until(hold), if is_ready => {}
             }
             for _ in 0..DELIVERIES_MAX {
@@ -121,15 +129,25 @@ impl Worker {
         loop {
             self.commit().await?;
             let is_done = self.owned().all(|o| o.committed >= o.lane.applied);
-            if is_done {
+            if is_done && self.trims.is_empty() {
                 return Ok(());
             }
-            let notified = tokio::time::timeout_at(end, self.notify.notified()).await;
-            if notified.is_err() {
-                let late = self.owned().find(|o| o.committed < o.lane.applied);
-                let partition = late.map_or(Partition(0), |o| o.lane.partition);
-                tracing::warn!(%partition, "left with decisions not emitted; the next owner does it");
-                return Ok(());
+            let next = async {
+                tokio::select! {
+                    biased;
+                    () = self.notify.notified() => None,
+                    trimmed = self.trims.next(), if !self.trims.is_empty() => trimmed,
+                }
+            };
+            match tokio::time::timeout_at(end, next).await {
+                Ok(Some(trimmed)) => self.on_trimmed(trimmed).await?,
+                Ok(None) => {}
+                Err(_) => {
+                    let late = self.owned().find(|o| o.committed < o.lane.applied);
+                    let partition = late.map_or(Partition(0), |o| o.lane.partition);
+                    tracing::warn!(%partition, "left with decisions not emitted; the next owner does it");
+                    return Ok(());
+                }
             }
         }
     }
@@ -258,74 +276,6 @@ impl Worker {
             }
             _ => self.take_over(partition, committed, restarts, rebuild),
         }
-        Ok(())
-    }
-
-    /// Commits what has been emitted, and forgets it in the outbox.
-    async fn commit(&mut self) -> Result<()> {
-        let mut emitted = Vec::new();
-        for owned in self.owned() {
-            if let Some(error) = owned.progress.take_failure() {
-                return Err(error);
-            }
-            let upto = owned.progress.emitted();
-            if upto > owned.committed {
-                emitted.push((owned.lane.partition, owned.lane.fence, upto));
-            }
-        }
-        for (partition, fence, upto) in emitted {
-            match self.consumer.commit(partition, upto).await {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::Conflict => {
-                    self.slots.remove(&partition);
-                    continue;
-                }
-                Err(error) if is_final(&error) => return Err(error),
-                Err(error) => {
-                    // The next tick tries again.
-                    tracing::warn!(%error, %partition, "could not commit");
-                    continue;
-                }
-            }
-            if let Some(Slot::Owned(owned)) = self.slots.get_mut(&partition) {
-                owned.committed = upto;
-            }
-            match self.cx.ports.partitions.trim(partition, fence, upto).await {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::Conflict => {
-                    self.give_up(partition, &error).await?;
-                }
-                Err(error) => tracing::warn!(%error, %partition, "could not trim the outbox"),
-            }
-            if let Err(error) = self.trim_commands(partition).await {
-                tracing::warn!(%error, %partition, "could not trim the commands");
-            }
-        }
-        Ok(())
-    }
-
-    /// Lets commands go that are committed: what they led to is in `events`, and what is parked is
-    /// in its state. A few are kept, and only so many go at once.
-    async fn trim_commands(&mut self, partition: Partition) -> Result<()> {
-        let (Some(Slot::Owned(owned)), Some(kept)) =
-            (self.slots.get_mut(&partition), self.cx.config.commands_kept)
-        else {
-            return Ok(());
-        };
-        let upto = owned.committed.0.saturating_sub(kept);
-        // Not for each one: by a tenth of what is kept.
-        if upto < owned.commands_trimmed.0 + (kept / 10).max(1) {
-            return Ok(());
-        }
-        let journal = &self.cx.ports.journal;
-        let (first, _) = journal.bounds(Log::Commands, partition).await?;
-        let before = Offset(upto.min(first.0 + TRIMMED_MAX));
-        if before > first {
-            journal.trim(Log::Commands, partition, before).await?;
-            let trimmed = usize::try_from(before.0 - first.0).unwrap_or(usize::MAX);
-            count(&self.cx.stats.commands_trimmed, trimmed);
-        }
-        owned.commands_trimmed = before.max(first);
         Ok(())
     }
 
