@@ -85,6 +85,9 @@ impl SessionEvents {
                 () = self.shared.mailbox.changed() => {}
                 () = alarm => {}
             }
+            // What is on its way already is told with it: one write of the socket does for all of
+            // it. Before anything is taken, so that it is judged when it is handed out.
+            tokio::task::yield_now().await;
         }
     }
 

@@ -27,7 +27,8 @@ type Ready = VecDeque<SessionEvent>;
 #[derive(Debug)]
 pub(super) struct Streams {
     shared: Arc<Shared>,
-    followers: BTreeMap<StreamId, Follower>,
+    /// Boxed: a map's node has room for eleven, and most sessions follow one or two.
+    followers: BTreeMap<StreamId, Box<Follower>>,
     /// What the client has of streams that are not followed yet.
     resume: BTreeMap<StreamId, Position>,
     /// Grants to this operator, and of which dialog, once that is known.
@@ -124,7 +125,7 @@ impl Streams {
         self.shared
             .hub
             .join(&stream, self.shared.id, &self.shared.mailbox);
-        self.followers.insert(stream.clone(), follower);
+        self.followers.insert(stream.clone(), Box::new(follower));
         self.ask(&stream, &step);
     }
 
@@ -312,7 +313,7 @@ impl Streams {
                 Step::Left => self.left(stream, ready),
             }
         }
-        if self.followers.get(stream).is_some_and(Follower::is_live) {
+        if self.followers.get(stream).is_some_and(|f| f.is_live()) {
             self.again.remove(stream);
             self.asked.remove(stream);
         }
