@@ -27,7 +27,8 @@ use tokio_tungstenite::{
 use tokio_util::task::TaskTracker;
 
 /// As the server's.
-const BUFFER_BYTES: usize = 4 * 1024;
+const READ_BUFFER_BYTES: usize = 2 * 1024;
+const WRITE_BUFFER_BYTES: usize = 4 * 1024;
 /// Frames that wait for one socket.
 const WAITING_MAX: usize = 64;
 
@@ -90,8 +91,8 @@ async fn accept() -> Result<()> {
 
 async fn serve(stream: TcpStream, id: u64, rooms: &Rooms, tasks: &TaskTracker) -> Result<()> {
     let config = WebSocketConfig::default()
-        .read_buffer_size(BUFFER_BYTES)
-        .write_buffer_size(BUFFER_BYTES);
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES);
     let mut socket = accept_async_with_config(stream, Some(config)).await?;
     let Some(Ok(Message::Text(name))) = socket.next().await else {
         return Ok(());

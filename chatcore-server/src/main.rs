@@ -8,6 +8,11 @@ use chatcore_server::{
     logs,
 };
 
+/// Messages are many small pieces that one thread makes and another drops: what the system's own
+/// allocator is slowest at. Of the program alone; who embeds the library chooses for themselves.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let config = match Config::load(env::args(), env::vars()) {
         Ok(Asked::Run(config)) => *config,

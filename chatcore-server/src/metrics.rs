@@ -1,13 +1,20 @@
 //! What is measured: the names, and how they are rendered. Labels never name a person, a dialog or
 //! a session.
 
+use std::time::Duration;
+
 use chatcore::{
     engine::EngineStats,
     error::{Error, ErrorKind, Result},
     routing::HubStats,
 };
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
+};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::protocol::{ClientFrame, ServerFrame};
 
 /// A metric of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,9 +124,48 @@ pub(crate) fn count(metric: Metric, label: &'static str, value: &'static str) {
     counter!(metric.name(), label => value).increment(1);
 }
 
-/// Measures a time, in seconds.
-pub(crate) fn observe(metric: Metric, seconds: f64) {
-    histogram!(metric.name()).record(seconds);
+/// The metrics of every frame, looked up once: a look-up costs more than a frame may.
+#[derive(Debug)]
+pub(crate) struct FrameMeters {
+    taken: Vec<(&'static str, Counter)>,
+    told: Vec<(&'static str, Counter)>,
+    admit: Histogram,
+}
+
+impl FrameMeters {
+    /// Of the recorder that is installed now.
+    pub(crate) fn new() -> Self {
+        let counters = |metric: Metric, kinds: &[&'static str]| {
+            let counter = |kind: &&'static str| (*kind, counter!(metric.name(), "kind" => *kind));
+            kinds.iter().map(counter).collect()
+        };
+        Self {
+            taken: counters(Metric::FramesIn, &ClientFrame::KINDS),
+            told: counters(Metric::FramesOut, &ServerFrame::KINDS),
+            admit: histogram!(Metric::AdmitSeconds.name()),
+        }
+    }
+
+    /// A frame of a client.
+    pub(crate) fn taken(&self, frame: &ClientFrame) {
+        increment(&self.taken, frame.kind());
+    }
+
+    /// A frame to a client.
+    pub(crate) fn told(&self, frame: &ServerFrame) {
+        increment(&self.told, frame.kind());
+    }
+
+    /// How long a command took from its arrival until it was appended or refused.
+    pub(crate) fn admitted(&self, took: Duration) {
+        self.admit.record(took.as_secs_f64());
+    }
+}
+
+fn increment(counters: &[(&'static str, Counter)], kind: &'static str) {
+    if let Some((_, counter)) = counters.iter().find(|(known, _)| *known == kind) {
+        counter.increment(1);
+    }
 }
 
 /// A request over HTTP is done. `route` is the pattern, never the path itself.

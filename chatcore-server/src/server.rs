@@ -17,6 +17,7 @@ use tokio_util::{
 use crate::{
     http::streams::Streams,
     identity::JwtAuthenticator,
+    metrics::FrameMeters,
     protocol::{HEARTBEAT_MS, Welcome},
 };
 
@@ -31,6 +32,7 @@ struct Shared {
     tasks: TaskTracker,
     drain: CancellationToken,
     streams: Streams,
+    meters: FrameMeters,
 }
 
 /// What an embedder may choose. The default: no other origins, no demo, no figures, 20 s to drain.
@@ -76,7 +78,8 @@ impl fmt::Debug for Server {
 }
 
 impl Server {
-    /// Over a chat. Does nothing until its routes are served.
+    /// Over a chat. Does nothing until its routes are served. What counts its metrics is the
+    /// recorder that is installed by now.
     #[must_use]
     pub fn new(chat: Chat, authenticator: Arc<dyn Authenticator>, options: ServerOptions) -> Self {
         Self(Arc::new(Shared {
@@ -86,6 +89,7 @@ impl Server {
             tasks: TaskTracker::new(),
             drain: CancellationToken::new(),
             streams: Streams::default(),
+            meters: FrameMeters::new(),
         }))
     }
 
@@ -115,6 +119,11 @@ impl Server {
     /// Ends when it begins to leave.
     pub(crate) fn drains(&self) -> WaitForCancellationFutureOwned {
         self.0.drain.clone().cancelled_owned()
+    }
+
+    /// What counts frames.
+    pub(crate) fn meters(&self) -> &FrameMeters {
+        &self.0.meters
     }
 
     pub(crate) fn authenticator(&self) -> &dyn Authenticator {

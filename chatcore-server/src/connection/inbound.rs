@@ -9,7 +9,7 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{Answer, convert::wrong};
 use crate::{
-    metrics::{Metric, count, observe},
+    metrics::{Metric, count},
     protocol::{
         BROKEN_FRAMES_MAX, ClientFrame, Close, ErrorCode, ParseError, Secret, ServerFrame, Wrong,
         parse_frame,
@@ -68,12 +68,12 @@ impl Inbound {
     }
 
     async fn handle(&mut self, frame: ClientFrame) -> Result<(), Close> {
-        count(Metric::FramesIn, "kind", frame.kind());
+        self.server.meters().taken(&frame);
         match frame {
             ClientFrame::Send { target, n, command } => {
                 let began = Instant::now();
                 let sent = self.sender.send(target.clone(), n, command).await;
-                observe(Metric::AdmitSeconds, began.elapsed().as_secs_f64());
+                self.server.meters().admitted(began.elapsed());
                 self.tell_command(sent, target, n).await
             }
             ClientFrame::Settle { target, n } => {

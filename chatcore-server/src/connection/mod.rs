@@ -10,7 +10,7 @@ mod tests;
 pub(crate) use convert::wrong;
 pub(crate) use inbound::Inbound;
 pub(crate) use open::{Opened, Refusal, parse_hello};
-pub(crate) use outbound::{Out, Outbound, texts};
+pub(crate) use outbound::{Out, Outbound};
 
 use crate::protocol::{Close, ServerFrame};
 

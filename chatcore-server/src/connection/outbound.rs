@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, pin::Pin, time::Duration};
 
+use bytes::Bytes;
 use chatcore::{
     ids::Target,
     record::{Position, Reply},
@@ -18,7 +19,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::{Answer, convert};
 use crate::{
-    metrics::{Metric, OpenSession, count},
+    metrics::OpenSession,
     protocol::{Close, HEARTBEAT_MS, ServerFrame},
     server::Server,
 };
@@ -170,6 +171,17 @@ impl Outbound {
         convert::why_closed(self.sender.closed().await)
     }
 
+    /// The frame as JSON, counted.
+    ///
+    /// # Errors
+    /// How to end: of [`Out::End`], or because the frame can't be written.
+    pub(crate) fn texts(&self, out: Out, lines: &mut Vec<Utf8Bytes>) -> Result<(), Close> {
+        if let Out::Frame(frame) | Out::Shared(frame, _) = &out {
+            self.server.meters().told(frame);
+        }
+        texts(out, lines)
+    }
+
     /// What can be sent at once. An end is left to [`next`](Self::next).
     pub(crate) fn ready(&mut self) -> Option<Out> {
         if let Some(frame) = self.held.take() {
@@ -210,18 +222,14 @@ fn told(mut event: Option<SessionEvent>) -> Out {
     }
 }
 
-/// The frame as JSON. A range that became long is cut in several that join. What others are sent
-/// too is written once, and not even copied for each.
-///
-/// # Errors
-/// How to end: of [`Out::End`], or because the frame can't be written.
-pub(crate) fn texts(out: Out, texts: &mut Vec<Utf8Bytes>) -> Result<(), Close> {
+/// A range that became long is cut in several that join. What others are sent too is written once,
+/// and not even copied for each.
+fn texts(out: Out, texts: &mut Vec<Utf8Bytes>) -> Result<(), Close> {
     let (frame, memo) = match out {
         Out::End(close) => return Err(close),
         Out::Frame(frame) => (frame, None),
         Out::Shared(frame, memo) => (frame, Some(memo)),
     };
-    count(Metric::FramesOut, "kind", frame.kind());
     let Some(memo) = memo else {
         return cut(*frame, texts);
     };
@@ -239,10 +247,7 @@ pub(crate) fn texts(out: Out, texts: &mut Vec<Utf8Bytes>) -> Result<(), Close> {
 }
 
 fn cut(frame: ServerFrame, texts: &mut Vec<Utf8Bytes>) -> Result<(), Close> {
-    let text = serde_json::to_string(&frame).map_err(|error| {
-        tracing::error!(%error, "a frame can't be written as JSON");
-        Close::Internal
-    })?;
+    let text = json(&frame)?;
     match frame {
         ServerFrame::Range {
             stream,
@@ -265,10 +270,24 @@ fn cut(frame: ServerFrame, texts: &mut Vec<Utf8Bytes>) -> Result<(), Close> {
             cut(part(middle, upto, second), texts)
         }
         _ => {
-            texts.push(text.into());
+            texts.push(text);
             Ok(())
         }
     }
+}
+
+/// Most frames are shorter as JSON, and written without growing.
+const USUAL_BYTES: usize = 1_024;
+
+fn json(frame: &ServerFrame) -> Result<Utf8Bytes, Close> {
+    let mut json = Vec::with_capacity(USUAL_BYTES);
+    let written = serde_json::to_writer(&mut json, frame).map_err(|error| error.to_string());
+    let text = written
+        .and_then(|()| Utf8Bytes::try_from(Bytes::from(json)).map_err(|error| error.to_string()));
+    text.map_err(|error| {
+        tracing::error!(error, "a frame can't be written as JSON");
+        Close::Internal
+    })
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use tracing::Instrument as _;
 
 use super::{accept::ConnectionPermit, answer::Failure, body};
 use crate::{
-    connection::{Inbound, Opened, Out, Outbound, parse_hello, texts},
+    connection::{Inbound, Opened, Out, Outbound, parse_hello},
     metrics::{Metric, count},
     protocol::{Close, ErrorCode, FRAME_BYTES_MAX, HEARTBEAT_MS, ServerFrame},
     server::Server,
@@ -186,7 +186,7 @@ impl Speaker {
     /// This frame and what else is ready.
     fn chunk(&mut self, first: Out) -> Result<Bytes, Close> {
         let mut lines = Vec::new();
-        texts(first, &mut lines)?;
+        self.outbound.texts(first, &mut lines)?;
         let mut chunk = String::new();
         for line in lines {
             chunk.push_str(&line);

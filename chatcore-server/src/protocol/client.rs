@@ -74,6 +74,12 @@ pub enum ClientFrame {
 }
 
 impl ClientFrame {
+    /// Every kind.
+    pub const KINDS: [&'static str; 10] = [
+        "hello", "follow", "unfollow", "send", "settle", "cursor", "typing", "refresh", "ping",
+        "pong",
+    ];
+
     /// Its kind, as on the wire.
     #[must_use]
     pub fn kind(&self) -> &'static str {

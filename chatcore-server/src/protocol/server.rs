@@ -278,6 +278,26 @@ impl ErrorCode {
 }
 
 impl ServerFrame {
+    /// Every kind.
+    pub const KINDS: [&'static str; 16] = [
+        "welcome",
+        "reset",
+        "range",
+        "cursors",
+        "typing",
+        "presence",
+        "place",
+        "left",
+        "durable",
+        "reply",
+        "error",
+        "ping",
+        "pong",
+        "expiring",
+        "reconnect",
+        "closed",
+    ];
+
     /// Its kind, as on the wire.
     #[must_use]
     pub fn kind(&self) -> &'static str {

@@ -18,7 +18,7 @@ use super::{
     writer::{self, Writer},
 };
 use crate::{
-    connection::{Inbound, Opened, Refusal},
+    connection::{Inbound, Opened, Out, Refusal},
     protocol::{Close, ErrorCode, HEARTBEAT_MS, ServerFrame},
     server::Server,
     trace,
@@ -29,10 +29,12 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// Silent for so long, the other end is taken for gone.
 const TWO_BEATS: Duration = Duration::from_millis(2 * HEARTBEAT_MS as u64);
 
+/// What is done once, or now and then, is boxed: the task of an idle socket has room for what it
+/// waits with, and for no more.
 pub(super) async fn run(server: Server, mut socket: Socket, headers: HeaderMap) {
-    let hello = match hello(&mut socket).await {
+    let hello = match Box::pin(hello(&mut socket)).await {
         Ok(hello) => hello,
-        Err(Some(refusal)) => return refuse(socket, refusal).await,
+        Err(Some(refusal)) => return Box::pin(refuse(socket, refusal)).await,
         Err(None) => return,
     };
     let trace = trace::of(hello.traceparent.as_deref(), &headers);
@@ -43,15 +45,16 @@ pub(super) async fn run(server: Server, mut socket: Socket, headers: HeaderMap) 
         inbound,
         outbound,
         welcome,
-    } = match server.open(hello, trace, "websocket").await {
+    } = match Box::pin(server.open(hello, trace, "websocket")).await {
         Ok(opened) => opened,
-        Err(refusal) => return refuse(socket, refusal).await,
+        Err(refusal) => return Box::pin(refuse(socket, refusal)).await,
     };
     let span = trace::span(welcome.session, &traceparent);
     let (sink, stream) = socket.split();
     let ended = CancellationToken::new();
     let writer = Writer::new(sink, outbound, ended.clone());
-    let writing = writer.run(welcome).instrument(span.clone());
+    let first = Out::Frame(Box::new(ServerFrame::Welcome(welcome)));
+    let writing = writer.run(first).instrument(span.clone());
     server.tasks().spawn(writing);
     read(stream, inbound, &ended).instrument(span).await;
 }
@@ -87,7 +90,7 @@ async fn read(mut stream: SplitStream<Socket>, mut inbound: Inbound, ended: &Can
             Some(Some(Err(error))) => break Some(why(&error).unwrap_or(Close::Done)),
         };
         let taken = tokio::select! {
-            taken = inbound.take(&text) => taken,
+            taken = Box::pin(inbound.take(&text)) => taken,
             () = &mut ended => break None,
         };
         if let Err(close) = taken {

@@ -21,9 +21,11 @@ pub type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Most bytes that wait in a socket's write buffer before a write is refused.
 const WRITE_BUFFER_BYTES_MAX: usize = 1024 * 1024;
-/// Read and write buffers start with this. The library's own default, 128 KiB each, is what an idle
-/// socket would cost.
-const BUFFER_BYTES: usize = 4 * 1024;
+/// What a socket's read buffer starts with: several frames as people write them. The library's own
+/// default is 128 KiB, and what an idle socket would cost.
+const READ_BUFFER_BYTES: usize = 2 * 1024;
+/// Frames are written together up to this. The buffer takes room only as it is needed.
+const WRITE_BUFFER_BYTES: usize = 4 * 1024;
 /// How long after our answer the connection may take to become a WebSocket.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -31,8 +33,8 @@ const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 #[must_use]
 pub fn socket_config() -> WebSocketConfig {
     WebSocketConfig::default()
-        .read_buffer_size(BUFFER_BYTES)
-        .write_buffer_size(BUFFER_BYTES)
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
         .max_message_size(Some(FRAME_BYTES_MAX))
         .max_frame_size(Some(FRAME_BYTES_MAX))

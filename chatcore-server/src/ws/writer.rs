@@ -1,9 +1,9 @@
 //! The task that writes to a socket. A send is never given up half-way and then tried again: it
 //! ends, or the socket does.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
-use futures_util::{Sink, SinkExt as _, stream::SplitSink};
+use futures_util::{FutureExt as _, Sink, SinkExt as _, stream::SplitSink};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{
     Error, Message,
@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::Socket;
 use crate::{
-    connection::{Out, Outbound, texts},
+    connection::{Out, Outbound},
     metrics::{Metric, count},
-    protocol::{Close, ServerFrame, Welcome},
+    protocol::{Close, ServerFrame},
 };
 
 /// How long what is written may take to leave.
@@ -43,12 +43,12 @@ impl Writer {
         }
     }
 
-    /// Welcomes, and writes until the end. Then the reader ends too.
-    pub(super) async fn run(mut self, welcome: Welcome) {
+    /// Writes this, and then what there is until the end. Then the reader ends too.
+    pub(super) async fn run(mut self, first: Out) {
         let _end = self.ended.clone().drop_guard();
-        let mut next = Out::Frame(Box::new(ServerFrame::Welcome(welcome)));
+        let mut next = first;
         let close = loop {
-            match self.batch(next).await {
+            match Box::pin(self.batch(next)).await {
                 Ok(()) => next = self.outbound.next().await,
                 Err(Some(close)) => break close,
                 Err(None) => return count(Metric::Closed, "reason", "lost"),
@@ -56,7 +56,8 @@ impl Writer {
         };
         count(Metric::Closed, "reason", close.name());
         // The session has ended: whether the close frame arrives changes nothing.
-        let _ = timeout(SEND_TIMEOUT, self.sink.send(close_message(close))).await;
+        let farewell = timeout(SEND_TIMEOUT, self.sink.send(close_message(close)));
+        let _ = Box::pin(farewell).await;
     }
 
     /// Writes this and what else is ready, and flushes.
@@ -85,7 +86,7 @@ impl Writer {
 
     async fn feed(&mut self, frame: Out) -> Result<usize, Option<Close>> {
         let mut lines = Vec::new();
-        texts(frame, &mut lines).map_err(Some)?;
+        self.outbound.texts(frame, &mut lines).map_err(Some)?;
         let count = lines.len();
         let Self { sink, outbound, .. } = self;
         for line in lines {
@@ -100,6 +101,11 @@ async fn within(
     send: impl Future<Output = Result<(), Error>>,
     outbound: &Outbound,
 ) -> Result<(), Option<Close>> {
+    let mut send = pin!(send);
+    // Most often there is room, and no timer is made.
+    if let Some(sent) = send.as_mut().now_or_never() {
+        return sent.map_err(|_| None);
+    }
     tokio::select! {
         biased;
         sent = timeout(SEND_TIMEOUT, send) => match sent {
