@@ -7,7 +7,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
 use tokio::{
     net::{TcpSocket, TcpStream},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
@@ -20,6 +20,8 @@ pub(crate) type Socket = WebSocketStream<TcpStream>;
 const BUFFER_BYTES: usize = 4 * 1024;
 /// Past this, what is waited for does not come.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
+/// A client says something at least every 25 s.
+const SPEAK_EVERY: Duration = Duration::from_secs(15);
 /// One loopback address has about 28,000 ports; closed ones are taken for a minute.
 const SOURCES: usize = 16;
 
@@ -93,8 +95,14 @@ pub(crate) async fn until<T>(
     socket: &mut Socket,
     mut find: impl FnMut(&Value) -> Option<T>,
 ) -> Result<T> {
+    let mut spoke = Instant::now();
     loop {
         let text = hear(socket).await?;
+        // Who is told something all the time is never asked whether they are still there.
+        if spoke.elapsed() > SPEAK_EVERY {
+            spoke = Instant::now();
+            say(socket, r#"{"ping":{}}"#).await?;
+        }
         if text.starts_with(r#"{"ping""#) {
             say(socket, r#"{"pong":{}}"#).await?;
         }
