@@ -31,14 +31,19 @@ use chatcore::{
     },
 };
 
-/// What a run can't notice, and why.
-const BLIND: [(Switch, &str); 3] = [
+/// What a run can't notice, or only by rare luck, and why. Each has a test that does.
+const BLIND: [(Switch, &str); 5] = [
     (
         Switch::DurableBeforeFsync,
         "the journal of a run has no disk",
     ),
     (Switch::ArrivalsDropped, REPAIRED),
     (Switch::RenewalCreatesLease, REPAIRED),
+    (Switch::CachedRoutes, REPAIRED),
+    (
+        Switch::SnapshotAhead,
+        "a node would have to die between two writes just before the store loses everything",
+    ),
 ];
 const REPAIRED: &str = "what is missed is read at the next check of heads, as is promised";
 
