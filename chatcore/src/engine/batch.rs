@@ -15,7 +15,7 @@ use crate::{
     commands::NewCommand,
     error::{Error, ErrorKind, Result},
     ids::{Offset, Partition, Target},
-    journal::{DeadLetter, Log, Record},
+    journal::{DeadLetter, Record},
     record::{self, Command, ParkedCommand},
     sabotage::{Switch, on},
     store::{PartitionBatch, Trial},
@@ -158,34 +158,46 @@ impl Worker {
         poison::add(&self.cx, letters).await?;
         missing.sort();
         missing.dedup();
-        if missing.is_empty() {
-            return Ok(());
+        if !missing.is_empty() {
+            self.install(&missing).await?;
         }
+        self.bring_up().await
+    }
+
+    /// Loads these states, in one call.
+    async fn install(&mut self, missing: &[(Partition, Target)]) -> Result<()> {
         let targets: Vec<Target> = missing.iter().map(|(_, target)| target.clone()).collect();
         let stored = self.cx.ports.streams.load(&targets).await?;
         for ((partition, target), stored) in missing.iter().zip(&stored) {
             let Some(Slot::Owned(owned)) = self.slots.get_mut(partition) else {
                 continue;
             };
-            match owned.lane.install(target, stored) {
-                Ok(true) => self.unpark(*partition, target).await?,
-                Ok(false) => {}
-                Err(error) => {
-                    tracing::error!(%error, %target, "a state can't be read");
-                    self.give_up(*partition, &error).await?;
-                }
+            if let Err(error) = owned.lane.install(target, stored) {
+                tracing::error!(%error, %target, "a state can't be read");
+                self.give_up(*partition, &error).await?;
             }
         }
         Ok(())
     }
 
-    /// This worker can decide what another had to park: brings up the first of it.
-    async fn unpark(&mut self, partition: Partition, target: &Target) -> Result<()> {
-        let command = Command::Parked(ParkedCommand::Retry);
-        let command = NewCommand::internal(target.clone(), command).record()?;
-        let bytes = record::encode(&command)?;
-        let pending = self.cx.append(Log::Commands, partition, bytes).await?;
-        pending.await.map(drop)
+    /// This worker can decide what others had to park: brings up the first command of each target.
+    /// What the journal does not take now is brought up with the next step or look.
+    pub(super) async fn bring_up(&mut self) -> Result<()> {
+        let parked = self.owned().flat_map(|owned| {
+            let targets = owned.lane.to_unpark.iter().cloned();
+            targets.map(|target| (owned.lane.partition, target))
+        });
+        let parked: Vec<(Partition, Target)> = parked.collect();
+        for (partition, target) in parked {
+            let command = Command::Parked(ParkedCommand::Retry);
+            let command = NewCommand::internal(target.clone(), command).record()?;
+            let bytes = record::encode(&command)?;
+            self.cx.append_soon(partition, bytes).await?.await?;
+            if let Some(Slot::Owned(owned)) = self.slots.get_mut(&partition) {
+                owned.lane.to_unpark.remove(&target);
+            }
+        }
+        Ok(())
     }
 
     fn decide(

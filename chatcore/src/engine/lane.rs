@@ -53,6 +53,8 @@ pub(super) struct Lane {
     /// How many commands are still tried one by one, each noted first.
     pub(super) cautious: usize,
     pub(super) trial: Option<Trial>,
+    /// Targets whose parked commands can be decided here, and were not brought up yet.
+    pub(super) to_unpark: BTreeSet<Target>,
     /// Desks of this partition whose operators are on nodes.
     pub(super) watched: BTreeSet<DeskId>,
     /// No timer is due before.
@@ -122,6 +124,7 @@ impl Lane {
             is_paused: false,
             cautious: 0,
             trial: mark.trial,
+            to_unpark: BTreeSet::new(),
             watched: BTreeSet::new(),
             next_due: Timestamp(i64::MIN),
             silence: None,
@@ -141,11 +144,13 @@ impl Lane {
         self.resident.contains_key(target)
     }
 
-    /// Takes a state into memory; answers whether its parked commands can be decided now. One that
-    /// a newer version wrote is taken too: its commands are parked.
-    pub(super) fn install(&mut self, target: &Target, stored: &StoredState) -> Result<bool> {
+    /// Takes a state into memory, and notes whether its parked commands can be decided now. One
+    /// that a newer version wrote is taken too: its commands are parked.
+    pub(super) fn install(&mut self, target: &Target, stored: &StoredState) -> Result<()> {
         let held = Held::load(target, stored)?;
-        let can_unpark = held.readable().is_some_and(Aggregate::can_unpark);
+        if held.readable().is_some_and(Aggregate::can_unpark) {
+            self.to_unpark.insert(target.clone());
+        }
         let due = held.readable().map(presence::due_lines).transpose()?;
         let resident = Resident {
             due: due.unwrap_or_default(),
@@ -157,7 +162,7 @@ impl Lane {
             held,
         };
         self.resident.insert(target.clone(), resident);
-        Ok(can_unpark)
+        Ok(())
     }
 
     /// Decides a command and applies what it led to.

@@ -34,6 +34,10 @@ const DELIVERIES_MAX: usize = 64;
 /// The nodes that follow streams.
 pub(super) type Routes = BTreeMap<StreamId, Vec<Node>>;
 
+/// Take-overs one after another whose commands were gone from the journal. At first another owner
+/// may have decided them, and let them go, since the store was asked for what was applied.
+const GONE_MAX: u32 = 5;
+
 /// How a take-over ended.
 type Recovered = (Partition, u64, Result<Option<Lane>>);
 
@@ -236,7 +240,7 @@ impl Worker {
         if was.turn != turn {
             return Ok(());
         }
-        let applied = lane.applied;
+        let (applied, restarts) = (lane.applied, was.restarts);
         let owned = Owned::begin(&self.cx, &self.tracker, lane, was, &self.notify);
         self.slots.insert(partition, Slot::Owned(Box::new(owned)));
         match self.consumer.seek(partition, applied).await {
@@ -244,7 +248,10 @@ impl Worker {
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 self.slots.remove(&partition);
             }
-            Err(error) if is_final(&error) || error.kind() == ErrorKind::NotFound => {
+            Err(error) if is_final(&error) => {
+                return Err(error.with_context("partition", partition));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound && restarts >= GONE_MAX => {
                 // Commands that were never decided are gone from the journal: its retention is
                 // shorter than an outage. Nothing here can bring them back.
                 return Err(error.with_context("partition", partition));
@@ -296,6 +303,7 @@ impl Worker {
     /// Compares the store with what it should be, fires timers, judges leases.
     async fn look(&mut self) -> Result<()> {
         self.compare().await?;
+        self.bring_up().await?;
         let (silence, has_ended) = self.journal.look(&self.cx).await?;
         if has_ended {
             self.leases.doubt();

@@ -6,3 +6,4 @@ mod parking;
 mod running;
 mod torn;
 mod trimming;
+mod unwilling;
