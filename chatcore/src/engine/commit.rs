@@ -29,14 +29,23 @@ impl Worker {
     /// Commits what has been emitted, and forgets it in the outbox.
     pub(super) async fn commit(&mut self) -> Result<()> {
         let mut emitted = Vec::new();
+        let mut lost = Vec::new();
         for owned in self.owned() {
-            if let Some(error) = owned.progress.take_failure() {
-                return Err(error);
+            match owned.progress.take_failure() {
+                Some(error) if error.kind() == ErrorKind::Conflict => {
+                    lost.push((owned.lane.partition, error));
+                    continue;
+                }
+                Some(error) => return Err(error),
+                None => {}
             }
             let upto = owned.progress.emitted();
             if upto > owned.committed {
                 emitted.push((owned.lane.partition, upto));
             }
+        }
+        for (partition, error) in lost {
+            self.give_up(partition, &error).await?;
         }
         for (partition, upto) in emitted {
             match self.consumer.commit(partition, upto).await {
@@ -65,7 +74,7 @@ impl Worker {
 
     /// Forgets in the outbox what is committed. One at a time: the next takes all that came
     /// meanwhile.
-    fn trim(&mut self, partition: Partition) {
+    pub(super) fn trim(&mut self, partition: Partition) {
         let Some(Slot::Owned(owned)) = self.slots.get_mut(&partition) else {
             return;
         };

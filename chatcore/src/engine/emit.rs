@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{context::Context, lane::letter_reason, stats::count};
+use super::{context::Context, lane::letter_reason, stats::count, tenure::Tenure};
 use crate::{
     dialog::Rejection,
     error::{ErrorKind, Result},
@@ -44,20 +44,15 @@ pub(super) struct Job {
 
 /// Does a job. It may be done again after any failure, whole.
 ///
+/// Fails with `Conflict` when the partition is another's by now: doing it again can't help.
+///
 /// Answers the offset in `events` after the last record that it published, if it did.
-pub(super) async fn emit(
-    cx: &Context,
-    partition: Partition,
-    fence: Fence,
-    job: &Job,
-) -> Result<Option<Offset>> {
+pub(super) async fn emit(cx: &Context, tenure: &Tenure, job: &Job) -> Result<Option<Offset>> {
+    let partition = tenure.partition;
     if on(Switch::SnapshotAhead) {
         keep_snapshots(cx, partition, job).await?;
     }
-    let (told, events) = tokio::join!(
-        deliver(cx, job),
-        publish_and_follow(cx, partition, fence, job)
-    );
+    let (told, events) = tokio::join!(deliver(cx, job), publish_and_follow(cx, tenure, job));
     let events = events?;
     count(&cx.stats.frames, told);
     bury(cx, partition, job).await?;
@@ -98,12 +93,8 @@ fn publishing(fence: Fence, decision: &[u8]) -> Result<Bytes> {
     Ok([before, decision].concat().into())
 }
 
-async fn publish_and_follow(
-    cx: &Context,
-    partition: Partition,
-    fence: Fence,
-    job: &Job,
-) -> Result<Option<Offset>> {
+async fn publish_and_follow(cx: &Context, tenure: &Tenure, job: &Job) -> Result<Option<Offset>> {
+    let (partition, fence) = (tenure.partition, tenure.fence);
     let mut published = Vec::new();
     for stored in &job.decisions {
         if stored.decision.cause >= job.publish_from {
@@ -114,14 +105,15 @@ async fn publish_and_follow(
     }
     count(&cx.stats.published, published.len());
     let followed = follow(cx, partition, job).await?;
-    let mut last = None;
+    let mut offsets = Vec::new();
     for pending in published {
-        last = Some(pending.await?.offset.next());
+        offsets.push(pending.await?.offset);
     }
     for pending in followed {
         pending.await?;
     }
-    Ok(last)
+    tenure.confirm(cx, &offsets).await?;
+    Ok(offsets.last().map(|last| last.next()))
 }
 
 /// Appends the follow-ups, in order.

@@ -8,7 +8,7 @@
 //!
 //! [`aggregate`](Aggregate) is the state and the only way it changes, [`ledger`](Ledger) keeps
 //! outcomes, `parking` what can't be decided yet, `unread` what can't even be read. `lane` is a partition in memory, `batch` a step
-//! over all of them, `emit` what follows from a save, `recovery` how a partition is taken over,
+//! over all of them, `emit` what follows from a save, `tenure` whether that still counts, `recovery` how a partition is taken over,
 //! `timers`, `silence` and `presence` what happens with time, `worker` the loop around them. Nothing outside `aggregate` and `parking` changes a state, and
 //! nothing there does I/O.
 
@@ -30,6 +30,7 @@ mod published;
 mod recovery;
 mod silence;
 mod stats;
+mod tenure;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

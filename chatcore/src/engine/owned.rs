@@ -15,10 +15,11 @@ use super::{
     context::{Context, or_panicked},
     emit::{Job, emit},
     lane::Lane,
+    tenure::Tenure,
 };
 use crate::{
-    error::Error,
-    ids::{Fence, Offset, Partition},
+    error::{Error, ErrorKind},
+    ids::Offset,
 };
 
 /// A partition that is assigned to this worker.
@@ -76,8 +77,7 @@ impl Owned {
         });
         let emitter = Emitter {
             cx: cx.clone(),
-            partition: lane.partition,
-            fence: lane.fence,
+            tenure: Tenure::new(lane.partition, lane.fence, lane.events),
             progress: progress.clone(),
             stop: stop.clone(),
         };
@@ -145,8 +145,7 @@ impl Progress {
 /// Emits the jobs of one partition, in order, one after another.
 struct Emitter {
     cx: Arc<Context>,
-    partition: Partition,
-    fence: Fence,
+    tenure: Tenure,
     progress: Arc<Progress>,
     stop: CancellationToken,
 }
@@ -162,10 +161,17 @@ impl Emitter {
             let Some(job) = job else {
                 return;
             };
-            let act = || emit(&self.cx, self.partition, self.fence, &job);
+            let act = || async {
+                match emit(&self.cx, &self.tenure, &job).await {
+                    // It is another's: that is an answer, and no reason to try again.
+                    Err(error) if error.kind() == ErrorKind::Conflict => Ok(Err(error)),
+                    done => done.map(Ok),
+                }
+            };
             let emitted = self.cx.persist(&self.stop, "emit", act);
             match or_panicked("emit a batch", emitted).await {
-                Ok(Some(events)) => self.progress.advance(job.upto, events),
+                Ok(Some(Ok(events))) => self.progress.advance(job.upto, events),
+                Ok(Some(Err(conflict))) => return self.progress.fail(conflict),
                 Ok(None) => return,
                 Err(error) => return self.progress.fail(error),
             }

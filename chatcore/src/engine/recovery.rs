@@ -17,6 +17,7 @@ use super::{
     presence,
     published::Published,
     stats::count,
+    tenure::Tenure,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -126,7 +127,7 @@ async fn attempt(cx: &Context, takeover: &Takeover) -> Result<Lane> {
         let backlog = usize::try_from(backlog).unwrap_or(usize::MAX);
         lane.cautious = backlog.min(cx.config.batch_records_max);
     }
-    emit_difference(cx, &lane, takeover.committed, &found).await?;
+    emit_difference(cx, &mut lane, takeover.committed, &found).await?;
     presence::watch(cx, &mut lane).await?;
     Ok(lane)
 }
@@ -365,7 +366,7 @@ pub(super) async fn load<'a>(
 /// Emits what is in the store and was not emitted, in order.
 async fn emit_difference(
     cx: &Context,
-    lane: &Lane,
+    lane: &mut Lane,
     committed: Offset,
     found: &Found,
 ) -> Result<()> {
@@ -384,6 +385,7 @@ async fn emit_difference(
     }
     count(&cx.stats.emitted_for_others, difference.len());
     let publish_from = found.last.map_or(Offset(0), Offset::next);
+    let tenure = Tenure::new(lane.partition, lane.fence, found.upto);
     for chunk in difference.chunks(CHUNK) {
         let job = Job {
             upto: lane.applied,
@@ -393,7 +395,9 @@ async fn emit_difference(
             routes: None,
             publish_from,
         };
-        emit(cx, lane.partition, lane.fence, &job).await?;
+        if let Some(events) = emit(cx, &tenure, &job).await? {
+            lane.events = events;
+        }
     }
     Ok(())
 }

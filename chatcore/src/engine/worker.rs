@@ -349,6 +349,9 @@ impl Worker {
                     .with_context("stored", mark.applied)
                     .with_context("expected", lane.applied);
                 self.give_up(partition, &error).await?;
+            } else if mark.trimmed < owned.committed {
+                // It lost nothing but that.
+                self.trim(partition);
             }
         }
         Ok(())

@@ -11,9 +11,9 @@ use crate::{
     dialog::CustomerCommand,
     engine::{EngineConfig, Machine},
     error::{ErrorKind, Result},
-    ids::{DialogId, Fence, Offset, Participant, Partition, Target},
-    journal::SnapshotTable,
-    record::Command,
+    ids::{CustomerId, DialogId, Fence, Offset, Participant, Partition, Target},
+    journal::{Log, SnapshotTable},
+    record::{self, Command, EventRecord},
     store::{Mark, Rebuild},
 };
 
@@ -69,6 +69,29 @@ async fn a_store_that_lacks_what_it_says_it_has_is_built_again() {
     assert_eq!(engine.stats.rebuilds.load(Ordering::Relaxed), 1);
     assert_eq!(only_dialog(&bench).await, before);
     engine.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_notices_that_another_took_the_partition_where_only_the_journal_tells() {
+    let bench = Bench::new(1);
+    let engine = bench.start(EngineConfig::default());
+    bench.append(&open(&anna())).await;
+    bench.applied().await;
+    // As one that works on a former primary of the store does.
+    let other = EventRecord::Owner { fence: Fence(100) };
+    let bytes = record::encode(&other).unwrap();
+    let pending = bench.ports.journal.try_append(Log::Events, P0, bytes);
+    pending.unwrap().await.unwrap();
+    bench
+        .append(&open(&CustomerId::try_new("boris").unwrap()))
+        .await;
+    bench
+        .until(|| async { bench.published(P0).await.len() == 2 })
+        .await;
+    engine.stop().await.unwrap();
+    let mark = bench.ports.partitions.marks(&[P0]).await.unwrap();
+    assert!(mark[0].fence > Fence(100), "{:?}", mark[0]);
+    assert_eq!(mark[0].trimmed, Offset(2), "committed once it counted");
 }
 
 /// A port with a bug.
