@@ -24,7 +24,7 @@ use chatcore::{
     store::{Follow, FollowFrom},
 };
 use futures_util::FutureExt;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 #[tokio::test]
 async fn a_renewal_that_creates_a_lease_is_noticed() {
@@ -57,7 +57,7 @@ async fn a_later_follower_is_told() -> bool {
         EngineConfig::default(),
     );
     let (engine, stop) = (engine.unwrap(), shutdown.clone());
-    let running = tokio::spawn(async move { engine.run(stop).await });
+    let running = TaskTracker::new().spawn(async move { engine.run(stop).await });
     let mut first = follow(&ports, node("first")).await;
     write(
         &ports,
