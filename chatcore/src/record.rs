@@ -501,6 +501,15 @@ pub enum EventRecord {
     },
 }
 
+impl EventRecord {
+    /// The fence of the owner who wrote it.
+    #[must_use]
+    pub fn fence(&self) -> Fence {
+        let (Self::Owner { fence } | Self::Decided { fence, .. }) = self;
+        *fence
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -27,6 +27,7 @@ mod parking;
 mod poison;
 mod presence;
 mod published;
+mod reader;
 mod recovery;
 mod silence;
 mod stats;

@@ -16,11 +16,12 @@ use super::{
     lane::{Lane, Stage},
     presence,
     published::Published,
+    reader::Reader,
     stats::count,
     tenure::Tenure,
 };
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{ErrorKind, Result},
     ids::{Fence, Offset, Partition, Target},
     journal::Log,
     record::{self, Decision, EventRecord},
@@ -28,7 +29,7 @@ use crate::{
     store::{Mark, PartitionBatch, Rebuild, StoredDecision, Trial},
 };
 
-/// Records read and decisions saved or emitted at a time.
+/// Snapshots saved and decisions emitted at a time.
 const CHUNK: usize = 256;
 
 /// What is taken over.
@@ -171,8 +172,7 @@ async fn take(cx: &Context, takeover: &Takeover, commands_end: Offset) -> Result
         let mut reader = Reader::new(partition, from, receipt.offset);
         while let Some(records) = reader.next(cx).await? {
             for record in records {
-                let (EventRecord::Owner { fence } | EventRecord::Decided { fence, .. }) = &record;
-                highest = highest.max(*fence);
+                highest = highest.max(record.fence());
                 if let Some(decision) = published.take(record) {
                     first_cause = first_cause.or(Some(decision.cause));
                 }
@@ -190,49 +190,6 @@ async fn take(cx: &Context, takeover: &Takeover, commands_end: Offset) -> Result
         }
         // The store forgot the fences that were taken; the journal did not.
         above = highest;
-    }
-}
-
-/// Reads `events` up to an own record, which it leaves out.
-#[derive(Debug)]
-struct Reader {
-    partition: Partition,
-    next: Offset,
-    end: Offset,
-}
-
-impl Reader {
-    fn new(partition: Partition, from: Offset, end: Offset) -> Self {
-        Self {
-            partition,
-            next: from,
-            end,
-        }
-    }
-
-    async fn next(&mut self, cx: &Context) -> Result<Option<Vec<EventRecord>>> {
-        if self.next >= self.end {
-            return Ok(None);
-        }
-        let read = cx
-            .ports
-            .journal
-            .read(Log::Events, self.partition, self.next, CHUNK)
-            .await?;
-        let Some(last) = read.last() else {
-            return Err(
-                Error::new(ErrorKind::Unavailable, "read what was published")
-                    .with_context("partition", self.partition)
-                    .with_context("missing", self.next),
-            );
-        };
-        self.next = last.offset.next();
-        let end = self.end;
-        let records = read.into_iter().filter(|record| record.offset < end);
-        records
-            .map(|record| record::decode(&record.bytes))
-            .collect::<Result<Vec<_>>>()
-            .map(Some)
     }
 }
 

@@ -8,16 +8,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::context::Context;
+use super::{context::Context, reader::Reader};
 use crate::{
     error::{Error, ErrorKind, Result},
     ids::{Fence, Offset, Partition},
-    journal::Log,
-    record::{self, EventRecord},
+    record::EventRecord,
 };
-
-/// Records of a gap read at a time.
-const CHUNK: usize = 256;
 
 /// An owner's time with a partition, from its fence on.
 #[derive(Debug)]
@@ -56,27 +52,15 @@ impl Tenure {
     }
 
     /// Reads a gap: others' records, or own ones whose receipts were lost.
-    async fn look(&self, cx: &Context, mut next: Offset, end: Offset) -> Result<()> {
-        let journal = &cx.ports.journal;
-        while next < end {
-            let records = journal
-                .read(Log::Events, self.partition, next, CHUNK)
-                .await?;
-            let Some(last) = records.last() else {
-                return Err(Error::new(ErrorKind::Unavailable, "read who has published")
+    async fn look(&self, cx: &Context, from: Offset, end: Offset) -> Result<()> {
+        let mut reader = Reader::new(self.partition, from, end);
+        while let Some(records) = reader.next(cx).await? {
+            let highest = records.iter().map(EventRecord::fence).max();
+            if let Some(fence) = highest.filter(|fence| *fence > self.fence) {
+                return Err(Error::new(ErrorKind::Conflict, "publish as the owner")
                     .with_context("partition", self.partition)
-                    .with_context("missing", next));
-            };
-            next = last.offset.next();
-            for record in records.iter().filter(|record| record.offset < end) {
-                let (EventRecord::Owner { fence } | EventRecord::Decided { fence, .. }) =
-                    record::decode(&record.bytes)?;
-                if fence > self.fence {
-                    return Err(Error::new(ErrorKind::Conflict, "publish as the owner")
-                        .with_context("partition", self.partition)
-                        .with_context("fence", self.fence)
-                        .with_context("taken with", fence));
-                }
+                    .with_context("fence", self.fence)
+                    .with_context("taken with", fence));
             }
         }
         Ok(())
