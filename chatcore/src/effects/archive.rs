@@ -68,7 +68,7 @@ impl ArchiveEffect {
         for (dialog, upto) in leaving {
             let stream = StreamId::Dialog(dialog);
             let (archive, streams) = (self.archive.as_ref(), self.streams.as_ref());
-            keep(archive, streams, &stream, upto.seq).await?;
+            keep(archive, streams, &stream, upto).await?;
             has_all(archive, &stream, upto).await?;
             let archived = CustomerCommand::Archived { dialog, upto };
             let command = Command::Customer(archived);
@@ -120,7 +120,7 @@ impl Effect for ArchiveEffect {
         {
             return self.retire(work, settled(appended)).await;
         }
-        let upto = appended.upto().seq;
+        let upto = appended.upto();
         let (archive, streams) = (self.archive.as_ref(), self.streams.as_ref());
         keep(archive, streams, &appended.stream, upto).await
     }
@@ -135,43 +135,59 @@ fn settled(appended: &Appended) -> Vec<DialogId> {
     dialogs.collect()
 }
 
-/// Brings what the archive lacks of a stream up to `upto` to it.
+/// Brings what the archive lacks of a stream up to just this event to it.
 ///
 /// # Errors
-/// `Rebuilding` when the view does not have it: it lost writes, and has them again soon.
+/// `Rebuilding` when the view does not have it, or has another history: it lost writes, or is a
+/// former primary, and has the stream as it was published soon. The archive got nothing then.
 async fn keep(
     archive: &dyn Archive,
     streams: &dyn StreamStore,
     stream: &StreamId,
-    upto: Seq,
+    upto: Position,
 ) -> Result<()> {
     if sabotage::on(Switch::ForgetBeforeArchive) {
         return Ok(());
     }
     let limit = usize::try_from(SEGMENT_EVENTS).unwrap_or(usize::MAX);
-    let mut after = archive.covered(stream).await?;
-    while after < upto {
+    let mut last = kept(archive, stream).await?;
+    let mut segments = Vec::new();
+    while last.seq < upto.seq {
         let range = ReadRange {
             stream: stream.clone(),
-            after,
-            upto,
+            after: last.seq,
+            upto: upto.seq,
             limit,
         };
         let page = streams.read(range).await?;
-        if page.events.is_empty() || page.after.seq != after {
+        if page.events.is_empty() || page.after != last {
             return Err(Error::new(ErrorKind::Rebuilding, KEEP)
                 .with_context("stream", stream)
-                .with_context("missing after", after));
+                .with_context("missing after", last.seq));
         }
-        after = page.upto().seq;
-        let segment = Segment {
+        last = page.upto();
+        segments.push(Segment {
             stream: stream.clone(),
             after: page.after,
             events: page.events,
-        };
+        });
+    }
+    if !segments.is_empty() && last != upto {
+        return Err(Error::new(ErrorKind::Rebuilding, KEEP)
+            .with_context("stream", stream)
+            .with_context("another history at", last.seq));
+    }
+    for segment in segments {
         archive.put(segment).await?;
     }
     Ok(())
+}
+
+/// The last event that the archive has of a stream, from the first on and without a hole.
+async fn kept(archive: &dyn Archive, stream: &StreamId) -> Result<Position> {
+    let covered = archive.covered(stream).await?;
+    let before = Seq(covered.0.saturating_sub(1));
+    Ok(archive.read(stream, before, 1).await?.upto())
 }
 
 /// Checks that the archive has a stream whole, up to just this event.
@@ -192,4 +208,112 @@ async fn has_all(archive: &dyn Archive, stream: &StreamId, upto: Position) -> Re
             .with_context("upto", upto.seq)
             .with_context("covered", covered),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::Timestamp,
+        content::Sealed,
+        dialog::DialogEvent,
+        engine::chained,
+        ids::{Node, Partition},
+        memory::MemoryArchive,
+        record::{StreamEvent, Visibility},
+        store::{Follow, Followed, Page, StoredState},
+    };
+
+    /// A view of one stream.
+    #[derive(Debug)]
+    struct View(Vec<StreamEvent<Sealed>>);
+
+    impl View {
+        /// Of so many events, each at the time that is given for it.
+        fn new(times: &[i64]) -> Self {
+            let mut last = Position::default();
+            let events = times.iter().map(|at| {
+                let event = Event::Dialog(DialogEvent::Held);
+                last = chained(last, Timestamp(*at), &event);
+                StreamEvent {
+                    seq: last.seq,
+                    hash: last.hash,
+                    at: Timestamp(*at),
+                    visibility: Visibility::Everyone,
+                    event,
+                }
+            });
+            Self(events.collect())
+        }
+
+        fn upto(&self, seq: u64) -> Position {
+            self.page(Seq(0), Seq(seq)).upto()
+        }
+
+        fn page(&self, after: Seq, upto: Seq) -> Page {
+            let before = self.0.iter().rfind(|e| e.seq <= after);
+            let events = self.0.iter().filter(|e| e.seq > after && e.seq <= upto);
+            Page {
+                after: before.map_or(Position::default(), |e| Position {
+                    seq: e.seq,
+                    hash: e.hash,
+                }),
+                events: events.cloned().collect(),
+            }
+        }
+    }
+
+    fn no<T>() -> Result<T> {
+        Err(Error::new(ErrorKind::Internal, "ask a view of one stream"))
+    }
+
+    #[async_trait]
+    impl StreamStore for View {
+        async fn follow(&self, _: Follow) -> Result<Followed> {
+            no()
+        }
+
+        async fn unfollow(&self, _: &StreamId, _: &Node) -> Result<()> {
+            no()
+        }
+
+        async fn read(&self, range: ReadRange) -> Result<Page> {
+            Ok(self.page(range.after, range.upto))
+        }
+
+        async fn heads(&self, _: &[StreamId]) -> Result<Vec<Position>> {
+            no()
+        }
+
+        async fn routes(&self, _: &StreamId) -> Result<Vec<Node>> {
+            no()
+        }
+
+        async fn load(&self, _: &[Target]) -> Result<Vec<StoredState>> {
+            no()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_view_of_another_history_gives_the_archive_nothing() {
+        let archive = MemoryArchive::default();
+        let stream = StreamId::Dialog(DialogId::nth(0, Partition(0), 1));
+        let published = View::new(&[1, 2, 3, 4]);
+        keep(&archive, &published, &stream, published.upto(2))
+            .await
+            .unwrap();
+        let kept = archive.read(&stream, Seq(0), 10).await.unwrap();
+        // One differs from before what is kept on, one after it, one lacks the end.
+        for times in [&[1, 9, 3, 4][..], &[1, 2, 9, 4], &[1, 2, 3]] {
+            let refused = keep(&archive, &View::new(times), &stream, published.upto(4)).await;
+            assert_eq!(refused.unwrap_err().kind(), ErrorKind::Rebuilding);
+            let now = archive.read(&stream, Seq(0), 10).await.unwrap();
+            assert_eq!(now, kept, "with {times:?}");
+        }
+        keep(&archive, &published, &stream, published.upto(4))
+            .await
+            .unwrap();
+        let whole = archive.read(&stream, Seq(0), 10).await.unwrap();
+        assert_eq!(whole.upto(), published.upto(4));
+    }
 }

@@ -9,6 +9,7 @@ use super::{
     owned::{Owned, Slot},
     poison,
     stats::count,
+    trial,
     worker::{Routes, Worker},
 };
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     journal::{DeadLetter, Record},
     record::{self, Command, ParkedCommand},
     sabotage::{Switch, on},
-    store::{PartitionBatch, Trial},
+    store::PartitionBatch,
 };
 
 /// Records of one partition that were opened and are about to be decided.
@@ -47,7 +48,15 @@ impl Worker {
     /// Takes what has arrived, decides it and saves it. Answers false when a port failed and the
     /// caller should wait before the next step: nothing is lost then.
     pub(super) async fn step(&mut self) -> Result<bool> {
-        self.note_trials().await?;
+        match self.note_trials().await {
+            Ok(()) => {}
+            Err(error) if is_final(&error) => return Err(error),
+            Err(error) => {
+                count(&self.cx.stats.retries, 1);
+                tracing::warn!(%error, "could not ask who lives; will try again");
+                return Ok(false);
+            }
+        }
         let config = &self.cx.config;
         let (limit, mut all) = (config.batch_records_max, BTreeMap::new());
         for owned in self.ready() {
@@ -90,20 +99,21 @@ impl Worker {
 
     /// Before a command is tried that the last owner may have died over, its trial is noted.
     async fn note_trials(&mut self) -> Result<()> {
+        let cx = self.cx.clone();
         let mut notes = Vec::new();
         for owned in self.ready() {
             let lane = &mut owned.lane;
             let Some(first) = lane.pending.front().filter(|_| lane.cautious > 0) else {
                 continue;
             };
-            let before = lane.trial.filter(|trial| trial.offset == first.offset);
-            let trial = Trial {
-                offset: first.offset,
-                attempts: before.map_or(1, |trial| trial.attempts + 1),
-            };
-            lane.trial = Some(trial);
             // The record is at `applied`, unless offsets have holes there.
-            notes.push((lane.partition, lane.note(lane.trial)));
+            let offset = first.offset;
+            let trial = trial::begin(&cx, lane.trial.clone(), offset);
+            if trial::is_deadly(&cx, &trial).await? {
+                lane.condemned = Some(offset);
+            }
+            lane.trial = Some(trial.clone());
+            notes.push((lane.partition, lane.note(Some(trial))));
         }
         if notes.is_empty() {
             return Ok(());

@@ -12,7 +12,7 @@ use crate::{
     commands::ROOM_WAIT_MAX,
     decoded::Decoded,
     error::{Error, ErrorKind, Result},
-    ids::{Incarnation, Partition},
+    ids::{Incarnation, Node, Partition},
     journal::{Log, Pending, append_when_room},
     ports::Ports,
     queue::Policies,
@@ -22,6 +22,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) ports: Ports,
+    pub(super) node: Node,
     pub(super) policies: Policies,
     pub(super) config: EngineConfig,
     pub(super) stats: Arc<EngineStats>,

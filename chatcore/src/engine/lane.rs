@@ -53,6 +53,8 @@ pub(super) struct Lane {
     /// How many commands are still tried one by one, each noted first.
     pub(super) cautious: usize,
     pub(super) trial: Option<Trial>,
+    /// The command that has killed too many owners.
+    pub(super) condemned: Option<Offset>,
     /// Targets whose parked commands can be decided here, and were not brought up yet.
     pub(super) to_unpark: BTreeSet<Target>,
     /// Desks of this partition whose operators are on nodes.
@@ -124,6 +126,7 @@ impl Lane {
             is_paused: false,
             cautious: 0,
             trial: mark.trial,
+            condemned: None,
             to_unpark: BTreeSet::new(),
             watched: BTreeSet::new(),
             next_due: Timestamp(i64::MIN),
@@ -193,8 +196,7 @@ impl Lane {
                 return Ok(());
             }
         }
-        let trial = self.trial.filter(|trial| trial.offset == record.offset);
-        let is_condemned = trial.is_some_and(|trial| trial.attempts > cx.config.trials_max);
+        let is_condemned = self.condemned == Some(record.offset);
         let next_dialog = DialogId::nth(self.dialogs, self.partition, cx.partitions());
         let input = Input {
             record: command,

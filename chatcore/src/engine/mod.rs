@@ -37,11 +37,12 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod trial;
 mod unread;
 mod worker;
 
 pub use aggregate::{Aggregate, Input, LEVEL};
-#[cfg(feature = "simulation")]
+#[cfg(any(test, feature = "simulation"))]
 pub(crate) use chain::chained;
 pub use config::EngineConfig;
 pub use emit::reply;
@@ -86,7 +87,6 @@ use crate::{
 #[derive(Debug)]
 pub struct Engine {
     cx: Arc<Context>,
-    node: Node,
 }
 
 impl Engine {
@@ -104,12 +104,12 @@ impl Engine {
         Ok(Self {
             cx: Arc::new(Context {
                 ports,
+                node,
                 policies,
                 config,
                 stats: Arc::default(),
                 decoded: Decoded::default(),
             }),
-            node,
         })
     }
 
@@ -145,7 +145,7 @@ impl Engine {
         let Some(consumer) = consumer else {
             return Ok(());
         };
-        tracing::info!(node = %self.node.id, "the engine works");
+        tracing::info!(node = %self.cx.node.id, "the engine works");
         let tracker = TaskTracker::new();
         let mut worker = Worker::new(self.cx.clone(), consumer, tracker.clone());
         let mut ended = worker.run(&shutdown).await;
@@ -155,7 +155,7 @@ impl Engine {
         let left = worker.leave().await;
         tracker.close();
         tracker.wait().await;
-        tracing::info!(node = %self.node.id, "the engine has ended");
+        tracing::info!(node = %self.cx.node.id, "the engine has ended");
         ended.and(left)
     }
 }

@@ -19,6 +19,7 @@ use super::{
     reader::Reader,
     stats::count,
     tenure::Tenure,
+    trial,
 };
 use crate::{
     error::{ErrorKind, Result},
@@ -26,7 +27,7 @@ use crate::{
     journal::Log,
     record::{self, Decision, EventRecord},
     sabotage::{self, Switch},
-    store::{Mark, PartitionBatch, Rebuild, StoredDecision, Trial},
+    store::{Mark, PartitionBatch, Rebuild, StoredDecision},
 };
 
 /// Snapshots saved and decisions emitted at a time.
@@ -94,11 +95,7 @@ async fn attempt(cx: &Context, takeover: &Takeover) -> Result<Lane> {
     if !found.is_whole {
         mark = begin(cx, takeover, (mark, &found), first).await?;
     }
-    // Who takes over from itself has lived on: the store was in trouble, not the command.
-    let lived = takeover.restarts > 0;
-    let died_at = mark
-        .trial
-        .filter(|trial| trial.offset == mark.applied && !lived);
+    let before = mark.trial.clone();
     let mut lane = Lane::new(partition, cx.incarnation(), mark);
     let is_behind = found.last.is_some_and(|last| last >= lane.applied);
     if is_behind && !sabotage::on(Switch::DecidedAgain) {
@@ -114,16 +111,12 @@ async fn attempt(cx: &Context, takeover: &Takeover) -> Result<Lane> {
             .await?;
     }
     lane.events = found.upto;
-    let noted = match died_at {
-        Some(trial) if trial.offset == lane.applied => trial,
-        _ => Trial {
-            offset: lane.applied,
-            attempts: 1,
-        },
-    };
-    save(cx, lane.note(Some(noted))).await?;
+    let before = before.filter(|trial| trial.offset == lane.applied);
+    let may_kill = before.as_ref().is_some_and(|t| trial::has_others(cx, t));
+    let noted = before.unwrap_or_else(|| trial::begin(cx, None, lane.applied));
+    save(cx, lane.note(Some(noted.clone()))).await?;
     lane.trial = Some(noted);
-    if died_at.is_some() {
+    if may_kill {
         let backlog = end.0.saturating_sub(lane.applied.0);
         let backlog = usize::try_from(backlog).unwrap_or(usize::MAX);
         lane.cautious = backlog.min(cx.config.batch_records_max);
@@ -220,7 +213,7 @@ async fn begin(
         .partitions
         .rebuild(partition, mark.fence, Rebuild::Begin(begun.clone()))
         .await?;
-    let mut batch = Lane::new(partition, cx.incarnation(), begun.clone()).note(begun.trial);
+    let mut batch = Lane::new(partition, cx.incarnation(), begun.clone()).note(begun.trial.clone());
     for (key, covered, bytes) in cx.ports.snapshots.read(partition).await? {
         let is_published =
             found.last.is_some_and(|last| covered <= last) || sabotage::on(Switch::SnapshotAhead);
@@ -294,7 +287,7 @@ async fn replay(cx: &Context, lane: &mut Lane, found: &Found) -> Result<()> {
 async fn pass_over(cx: &Context, lane: &mut Lane, upto: Offset) -> Result<()> {
     let batch = PartitionBatch {
         applied: upto,
-        ..lane.note(lane.trial)
+        ..lane.note(lane.trial.clone())
     };
     save(cx, batch).await?;
     lane.applied = upto;

@@ -39,12 +39,12 @@ pub struct Mark {
 }
 
 /// A command that may have killed the owners who tried it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trial {
     /// Its offset.
     pub offset: Offset,
-    /// How many owners have begun there.
-    pub attempts: u32,
+    /// The nodes that were about to decide it, each once, the last one last.
+    pub nodes: Vec<Node>,
 }
 
 /// A decision with its encoded form, so that it is encoded once.

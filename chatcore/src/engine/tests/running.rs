@@ -12,7 +12,9 @@ use crate::{
     content::Sealed,
     dialog::{CustomerCommand, DialogSettings, Open},
     engine::{Aggregate, EngineConfig, replay},
-    ids::{ChannelId, CustomerId, Fence, Label, Participant, Partition, QueueId, StaffId, Target},
+    ids::{
+        ChannelId, CustomerId, Fence, Label, Node, Participant, Partition, QueueId, StaffId, Target,
+    },
     memory::MemoryLeases,
     queue::{DeskCommand, DeskConfig, NodeName, OperatorConfig, Presence, QueueConfig},
     record::{self, Command, CommandRecord, FORMAT_VERSION, ParkedCommand, Verdict},
@@ -295,8 +297,8 @@ async fn a_timer_never_fires_before_its_time() {
     engine.stop().await.unwrap();
 }
 
-/// As if this many owners had died over the first command.
-async fn died_over_it(bench: &Bench, attempts: u32) {
+/// As if these nodes had been about to decide the first command.
+async fn died_over_it(bench: &Bench, nodes: &[Node]) {
     let partition = Partition(0);
     let mark = bench
         .ports
@@ -318,7 +320,7 @@ async fn died_over_it(bench: &Bench, attempts: u32) {
         events: mark.events,
         trial: Some(Trial {
             offset: mark.applied,
-            attempts,
+            nodes: nodes.to_vec(),
         }),
         forget: Vec::new(),
     };
@@ -328,13 +330,25 @@ async fn died_over_it(bench: &Bench, attempts: u32) {
 
 #[tokio::test(start_paused = true)]
 async fn a_command_that_killed_three_owners_is_parked_and_can_be_tried_again() {
-    for (attempts, is_parked) in [(1, false), (2, false), (3, true)] {
+    let nodes: Vec<Node> = (0..4).map(|n| node(&format!("other-{n}"))).collect();
+    // Of the last three, one lives: the partition was taken from it.
+    for (died, lives, is_parked) in [
+        (1, None, false),
+        (2, None, false),
+        (3, None, true),
+        (3, Some(1), false),
+        (4, Some(1), true),
+    ] {
         let bench = Bench::new(1);
         bench.start(EngineConfig::default()).stop().await.unwrap();
         let engine = bench.start(EngineConfig::default());
         bench.applied().await;
         engine.stop().await.unwrap();
-        died_over_it(&bench, attempts).await;
+        if let Some(lives) = lives {
+            let ttl = Duration::from_secs(3_600);
+            bench.ports.leases.open(&nodes[lives], ttl).await.unwrap();
+        }
+        died_over_it(&bench, &nodes[..died]).await;
         let (partition, offset) = bench.append(&open(&anna())).await;
         let other = CustomerId::try_new("boris").unwrap();
         bench.append(&open(&other)).await;
@@ -343,7 +357,7 @@ async fn a_command_that_killed_three_owners_is_parked_and_can_be_tried_again() {
         let decisions = bench.published(partition).await;
         let of_it = decisions.iter().find(|d| d.cause == offset).unwrap();
         let parked = matches!(of_it.verdict, Verdict::Parked { .. });
-        assert_eq!(parked, is_parked, "after {attempts}");
+        assert_eq!(parked, is_parked, "after {died}, of which {lives:?} lives");
         let of_other = decisions
             .iter()
             .find(|d| d.target == Target::Customer(other.clone()));
