@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Seeds that once found something, and what.
-const FOUND: [(u64, &str); 6] = [
+const FOUND: [(u64, &str); 7] = [
     (
         5,
         "a command was taken for poison, as replies to saves were lost",
@@ -37,6 +37,7 @@ const FOUND: [(u64, &str); 6] = [
     ),
     (49, "an operator did not hear that a dialog was taken away"),
     (240, "the bot had nothing to say to what the store had lost"),
+    (591, "an operator who came back was lost on the board"),
 ];
 
 fn runs_well(plan: &Plan) {
@@ -94,7 +95,7 @@ fn node(world: &World) -> SimNode {
 
 #[test]
 fn a_device_hears_of_a_node_that_dies_before_it_served_it() {
-    let world = World::new(1);
+    let world = World::new(1, None).unwrap();
     let mut node = node(&world);
     let connect = Connect {
         identity: Identity {
@@ -115,7 +116,7 @@ fn a_device_hears_of_a_node_that_dies_before_it_served_it() {
 
 #[test]
 fn a_node_that_is_still_draining_comes_back_once_it_has_ended() {
-    let world = World::new(1);
+    let world = World::new(1, None).unwrap();
     let mut node = node(&world);
     node.step(&world, 10);
     node.drain();

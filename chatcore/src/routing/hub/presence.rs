@@ -82,6 +82,18 @@ impl Operators {
         next
     }
 
+    /// Who is told next. Until [`told`](Self::told) it is not known whether that was journaled: an
+    /// append that failed may have happened.
+    fn begin(&mut self) -> Option<(DeskId, StaffId, bool)> {
+        let next = self.next();
+        if let Some((desk, id, _)) = &next
+            && let Some(here) = self.here.get_mut(&(desk.clone(), id.clone()))
+        {
+            here.told = None;
+        }
+        next
+    }
+
     fn told(&mut self, desk: DeskId, id: StaffId, came: bool) {
         let key = (desk, id);
         if let Some(here) = self.here.get_mut(&key) {
@@ -102,7 +114,7 @@ impl Hub {
     /// Journals what there is to tell; stops at the first that fails.
     pub(super) async fn tell_presence(&self) -> Result<()> {
         loop {
-            let next = self.state().operators.next();
+            let next = self.state().operators.begin();
             let Some((desk, id, came)) = next else {
                 return Ok(());
             };
@@ -133,5 +145,40 @@ impl Hub {
             .write(NewCommand::internal(target, command))
             .await
             .map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_comes_back_while_it_is_not_known_whether_they_went_is_told_anew() {
+        let (desk, id) = (DeskId::literal("main"), StaffId::try_new("oleg").unwrap());
+        let who = Who::Staff {
+            id: id.clone(),
+            desk: desk.clone(),
+            supervisor: false,
+        };
+        for (came, then) in [(true, false), (false, true)] {
+            let mut operators = Operators::default();
+            let change = |operators: &mut Operators, came: bool| match came {
+                true => operators.came(&who),
+                false => operators.went(&who),
+            };
+            operators.came(&who);
+            if !came {
+                assert!(operators.begin().is_some());
+                operators.told(desk.clone(), id.clone(), true);
+                change(&mut operators, false);
+            }
+            let first = operators.begin();
+            assert_eq!(first, Some((desk.clone(), id.clone(), came)));
+            // The append fails, and was made or not.
+            change(&mut operators, then);
+            assert_eq!(operators.begin(), Some((desk.clone(), id.clone(), then)));
+            operators.told(desk.clone(), id.clone(), then);
+            assert_eq!(operators.begin(), None);
+        }
     }
 }
