@@ -41,7 +41,7 @@ pub(crate) const STAGES: &[Stage] = &[
 /// The first of the simulated runs.
 const SEEDS_FROM: &str = "1";
 /// Simulated runs.
-const SEEDS: &str = "600";
+const SEEDS: &str = "2000";
 
 /// The configurations of scripts whose types are checked.
 const TYPED: [&str; 2] = [

@@ -134,7 +134,7 @@ impl Faults {
         entry: usize,
     ) -> Result<()> {
         match fault {
-            Fault::StoreLosesSuffix { .. } => world.servers.fail_over(entry),
+            Fault::StoreLosesSuffix { .. } => world.servers.fail_over(entry)?,
             Fault::StorePast {
                 nodes: bits,
                 for_ms,
@@ -146,10 +146,10 @@ impl Faults {
                     .filter(|(at, _)| bits & (1 << at) != 0)
                     .map(|(_, node)| node.name.clone())
                     .collect();
-                world.servers.fail_over_with_past(entry, lagging);
+                world.servers.fail_over_with_past(entry, lagging)?;
                 self.ends(world, (*for_ms, entry), Ends::Past);
             }
-            Fault::StoreEmptied => world.servers.empty(),
+            Fault::StoreEmptied => world.servers.empty()?,
             Fault::Rebalance { partition } => {
                 for log in [Log::Commands, Log::Events] {
                     world.broker.move_on(log, Partition(*partition));
@@ -206,7 +206,7 @@ impl Faults {
                 self.replicas.insert((at, entry));
                 break;
             }
-            world.servers.replicate(entry);
+            world.servers.replicate(entry)?;
         }
         while let Some(((at, entry), ends)) = self.ends.pop_first() {
             if at > now {

@@ -10,6 +10,7 @@
 //! end. They know nothing of who wrote the history: a simulation, or real processes that logged
 //! theirs as JSON lines.
 
+mod backend;
 pub mod checkers;
 mod clock;
 mod device;
@@ -36,10 +37,12 @@ mod tests;
 pub mod truth;
 mod world;
 
+pub use backend::{Backend, BackendPorts};
 pub use checkers::{Violation, check};
 pub use fired::{Fired, Kind};
 pub use history::{Connection, Entry, History, Sent, ShownEvent, Viewer, What};
 pub use link::Trouble;
 pub use plan::Plan;
-pub use run::{Report, run};
+pub use run::{Report, run, run_on};
 pub use truth::{PartitionTruth, Truth, WrittenCommand};
+pub use world::PARTITIONS;

@@ -1,21 +1,20 @@
 //! What is still missing before a run has come to rest: all lags zero, all views equal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::runtime::Builder;
 
-use super::{
-    run::{Run, at_once},
-    world::PARTITIONS,
-};
+use super::{run::Run, world::PARTITIONS};
 use crate::{
-    dialog::DialogEvent,
+    content::Sealed,
+    dialog::{CustomerEvent, DialogEvent},
     error::{Error, ErrorKind, Result},
+    identity::Who,
     ids::{DialogId, Partition, Seq, StreamId},
     journal::Log,
     record::{Event, Position},
     routing::DialogView,
-    store::{Archive, PartitionStore, ReadRange, StreamStore},
+    store::ReadRange,
 };
 
 /// What is still missing; empty at rest.
@@ -43,9 +42,10 @@ pub(super) fn lacks(run: &Run) -> Vec<String> {
 
 fn lags(run: &Run, partition: Partition, lacks: &mut Vec<String>) {
     let broker = &run.world.broker;
-    let store = &run.world.servers.primary().store;
-    let marks = at_once(store.marks(&[partition])).unwrap_or_default();
-    let outbox = at_once(store.outbox(partition)).unwrap_or_default();
+    let servers = &run.world.servers;
+    let (store, driver) = (&servers.primary().partitions, &servers.driver);
+    let marks = driver.now(store.marks(&[partition])).unwrap_or_default();
+    let outbox = driver.now(store.outbox(partition)).unwrap_or_default();
     let Some(mark) = marks.first() else {
         lacks.push(format!("partition {partition} has no mark"));
         return;
@@ -79,7 +79,7 @@ fn lags(run: &Run, partition: Partition, lacks: &mut Vec<String>) {
 }
 
 fn views(run: &Run, lacks: &mut Vec<String>) {
-    let store = &run.world.servers.primary().store;
+    let servers = &run.world.servers;
     let dialogs = dialogs(run);
     for device in run.people.devices() {
         if !device.is_connected() {
@@ -95,7 +95,8 @@ fn views(run: &Run, lacks: &mut Vec<String>) {
         let (streams, seen): (Vec<StreamId>, Vec<_>) = followed
             .map(|(stream, seen)| (stream.clone(), *seen))
             .unzip();
-        let heads = at_once(store.heads(&streams)).unwrap_or_default();
+        let heads = servers.primary().streams.heads(&streams);
+        let heads = servers.driver.now(heads).unwrap_or_default();
         if heads.len() != streams.len() {
             lacks.push("the store does not tell its heads".to_owned());
         }
@@ -113,43 +114,61 @@ fn views(run: &Run, lacks: &mut Vec<String>) {
 /// Whether the stream is not in the live view any more, and the archive has it up to just there.
 fn has_left(run: &Run, stream: &StreamId, (head, seen): (Position, Position)) -> bool {
     let before = Seq(seen.seq.0.saturating_sub(1));
-    let archive = &run.world.archive;
+    let (archive, driver) = (&run.world.behind.archive, &run.world.servers.driver);
     head == Position::default()
-        && at_once(archive.covered(stream)) == Some(seen.seq)
-        && at_once(archive.read(stream, before, 1)).is_some_and(|page| page.upto() == seen)
+        && driver.now(archive.covered(stream)) == Some(seen.seq)
+        && driver
+            .now(archive.read(stream, before, 1))
+            .is_some_and(|page| page.upto() == seen)
 }
 
-/// All dialogs as the store has them.
+/// All dialogs of the people, as the store has them: also those that nobody was shown.
 fn dialogs(run: &Run) -> BTreeMap<DialogId, DialogView> {
-    let store = &run.world.servers.primary().store;
-    let mut dialogs = BTreeMap::new();
+    let mut ids: BTreeSet<DialogId> = BTreeSet::new();
+    let mut customers = BTreeSet::new();
     for device in run.people.devices() {
-        for id in device.dialogs.keys() {
-            if dialogs.contains_key(id) {
-                continue;
-            }
-            let range = ReadRange {
-                stream: StreamId::Dialog(*id),
-                after: Seq(0),
-                upto: Seq(u64::MAX),
-                limit: usize::MAX,
-            };
-            let page = at_once(StreamStore::read(&**store, range));
-            let mut view = None;
-            for event in page.into_iter().flat_map(|page| page.events) {
-                if let Event::Dialog(event) = &event.event {
-                    if let DialogEvent::Opened { customer, .. } = event {
-                        view = Some(DialogView::new(customer.clone()));
-                    }
-                    if let Some(view) = &mut view {
-                        view.apply(event);
-                    }
-                }
-            }
-            dialogs.extend(view.map(|view| (*id, view)));
+        ids.extend(device.dialogs.keys());
+        if let Who::Customer(customer) = &device.who {
+            customers.insert(customer);
         }
     }
-    dialogs
+    for customer in customers {
+        let opened = events(run, StreamId::Customer(customer.clone()));
+        ids.extend(opened.into_iter().filter_map(|event| match event {
+            Event::Customer(CustomerEvent::DialogOpened { dialog }) => Some(dialog),
+            _ => None,
+        }));
+    }
+    let views = ids.into_iter().filter_map(|id| {
+        let mut view = None;
+        for event in events(run, StreamId::Dialog(id)) {
+            let Event::Dialog(event) = &event else {
+                continue;
+            };
+            if let DialogEvent::Opened { customer, .. } = event {
+                view = Some(DialogView::new(customer.clone()));
+            }
+            if let Some(view) = &mut view {
+                view.apply(event);
+            }
+        }
+        view.map(|view| (id, view))
+    });
+    views.collect()
+}
+
+/// What the store has of a stream.
+fn events(run: &Run, stream: StreamId) -> Vec<Event<Sealed>> {
+    let servers = &run.world.servers;
+    let range = ReadRange {
+        stream,
+        after: Seq(0),
+        upto: Seq(u64::MAX),
+        limit: usize::MAX,
+    };
+    let page = servers.driver.now(servers.primary().streams.read(range));
+    let events = page.into_iter().flat_map(|page| page.events);
+    events.map(|event| event.event).collect()
 }
 
 /// Runs a future of its own, whose time is nobody's.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::link::Link;
+use super::{backend::Driver, link::Link};
 use crate::{
     clock::Timestamp,
     error::Result,
@@ -18,7 +18,18 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Far<P: ?Sized> {
     pub(super) link: Arc<Link>,
+    pub(super) driver: Driver,
     pub(super) port: Arc<P>,
+}
+
+impl<P: ?Sized> Far<P> {
+    async fn pass<T: Send>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        self.link.pass(operation, self.driver.call(call)).await
+    }
 }
 
 #[async_trait]
@@ -29,25 +40,23 @@ impl SnapshotTable for Far<dyn SnapshotTable> {
         snapshots: Vec<(String, Offset, Option<Bytes>)>,
     ) -> Result<()> {
         let put = self.port.put(partition, snapshots);
-        self.link.pass("put snapshots", put).await
+        self.pass("put snapshots", put).await
     }
 
     async fn read(&self, partition: Partition) -> Result<Vec<(String, Offset, Bytes)>> {
         let read = self.port.read(partition);
-        self.link.pass("read snapshots", read).await
+        self.pass("read snapshots", read).await
     }
 }
 
 #[async_trait]
 impl SharedTable for Far<dyn SharedTable> {
     async fn put(&self, key: &str, value: Option<Bytes>) -> Result<u64> {
-        self.link
-            .pass("put a value", self.port.put(key, value))
-            .await
+        self.pass("put a value", self.port.put(key, value)).await
     }
 
     async fn read(&self) -> Result<(u64, Vec<(String, Bytes)>)> {
-        self.link.pass("read values", self.port.read()).await
+        self.pass("read values", self.port.read()).await
     }
 
     async fn changes(&self, version: u64) -> Result<Vec<Change>> {
@@ -58,26 +67,24 @@ impl SharedTable for Far<dyn SharedTable> {
 #[async_trait]
 impl DeadLetters for Far<dyn DeadLetters> {
     async fn add(&self, letter: DeadLetter) -> Result<u64> {
-        self.link
-            .pass("add a dead letter", self.port.add(letter))
-            .await
+        self.pass("add a dead letter", self.port.add(letter)).await
     }
 
     async fn list(&self, after: Option<u64>, limit: usize) -> Result<Vec<(u64, DeadLetter)>> {
         let list = self.port.list(after, limit);
-        self.link.pass("list dead letters", list).await
+        self.pass("list dead letters", list).await
     }
 
     async fn remove(&self, number: u64) -> Result<()> {
         let remove = self.port.remove(number);
-        self.link.pass("remove a dead letter", remove).await
+        self.pass("remove a dead letter", remove).await
     }
 }
 
 #[async_trait]
 impl IndexStore for Far<dyn IndexStore> {
     async fn put(&self, entries: Vec<(Index, IndexEntry)>) -> Result<()> {
-        self.link.pass("put entries", self.port.put(entries)).await
+        self.pass("put entries", self.port.put(entries)).await
     }
 
     async fn list(
@@ -87,25 +94,23 @@ impl IndexStore for Far<dyn IndexStore> {
         limit: usize,
     ) -> Result<Vec<IndexEntry>> {
         let list = self.port.list(index, before, limit);
-        self.link.pass("list entries", list).await
+        self.pass("list entries", list).await
     }
 }
 
 #[async_trait]
 impl Archive for Far<dyn Archive> {
     async fn put(&self, segment: Segment) -> Result<()> {
-        self.link
-            .pass("put a segment", self.port.put(segment))
-            .await
+        self.pass("put a segment", self.port.put(segment)).await
     }
 
     async fn read(&self, stream: &StreamId, after: Seq, limit: usize) -> Result<Page> {
         let read = self.port.read(stream, after, limit);
-        self.link.pass("read a segment", read).await
+        self.pass("read a segment", read).await
     }
 
     async fn covered(&self, stream: &StreamId) -> Result<Seq> {
         let covered = self.port.covered(stream);
-        self.link.pass("ask the archive", covered).await
+        self.pass("ask the archive", covered).await
     }
 }

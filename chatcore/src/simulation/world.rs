@@ -6,8 +6,10 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
+use tokio::runtime::Runtime;
 
 use super::{
+    backend::{Backend, BackendPorts, Driver},
     clock::{NodeClock, WorldTime},
     fired::{Fired, Kind},
     history::{Connection, History, What},
@@ -16,22 +18,20 @@ use super::{
     journal_port::{NodeJournal, Producer},
     link::{Link, Trouble, lost},
     rng::Rng,
-    store::{NodeStore, Servers},
+    store::{Modelled, NodeStore, Servers, passing},
     tables::Far,
 };
 use crate::{
     clock::Clock,
     error::Result,
     ids::NodeId,
-    journal::{DeadLetters, SharedTable, SnapshotTable},
     memory::{MemoryArchive, MemoryDeadLetters, MemoryIndex, MemoryShared, MemorySnapshots},
     ports::Ports,
     push::{Push, PushNotifier},
-    store::{Archive, IndexStore},
 };
 
 /// Partitions of the journal.
-pub(super) const PARTITIONS: u32 = 4;
+pub const PARTITIONS: u32 = 4;
 
 /// What outlives nodes.
 #[derive(Debug)]
@@ -42,13 +42,11 @@ pub(super) struct World {
     pub(super) broker: Arc<Broker>,
     pub(super) servers: Arc<Servers>,
     pub(super) post: Arc<Post>,
-    pub(super) letters: Arc<MemoryDeadLetters>,
-    snapshots: Arc<MemorySnapshots>,
-    shared: Arc<MemoryShared>,
-    index: Arc<MemoryIndex>,
-    pub(super) archive: Arc<MemoryArchive>,
+    pub(super) behind: BackendPorts,
     history: Mutex<History>,
     lives: AtomicU64,
+    /// Where the calls to a backend run. It ends with the world.
+    _outside: Option<Runtime>,
 }
 
 /// The links of one node.
@@ -68,29 +66,48 @@ impl Links {
 }
 
 impl World {
-    pub(super) fn new(seed: u64) -> Self {
+    /// The world of a run, on the run's own ports or a backend's.
+    pub(super) fn new(seed: u64, backend: Option<Arc<dyn Backend>>) -> Result<Self> {
         let time = Arc::new(WorldTime::default());
         let fired = Arc::new(Fired::default());
         let archive = Arc::new(MemoryArchive::default());
         let broker = Broker::new(PARTITIONS, Arc::clone(&time), Arc::clone(&fired));
-        let servers = Servers::new(PARTITIONS, &time, archive.clone(), Arc::clone(&fired));
         let rng = Rng::named(seed, "post");
         let post = Post::new(rng, Arc::clone(&time), Arc::clone(&fired));
-        Self {
+        let store = Modelled::new(PARTITIONS, &time, archive.clone());
+        let server = store.server();
+        let mut behind = BackendPorts {
+            partitions: server.partitions,
+            streams: server.streams,
+            leases: server.leases,
+            index: Arc::new(MemoryIndex::default()),
+            archive,
+            snapshots: Arc::new(MemorySnapshots::default()),
+            shared: Arc::new(MemoryShared::default()),
+            dead_letters: Arc::new(MemoryDeadLetters::default()),
+        };
+        let mut outside = None;
+        let servers = match backend {
+            None => Servers::modelled(store, Arc::clone(&fired)),
+            Some(backend) => {
+                let (runtime, driver) = Driver::outside()?;
+                behind = runtime.block_on(backend.open(passing(&time), behind))?;
+                outside = Some(runtime);
+                Servers::own(backend, &behind, driver, Arc::clone(&fired))
+            }
+        };
+        Ok(Self {
             seed,
             broker: Arc::new(broker),
             servers: Arc::new(servers),
             post: Arc::new(post),
-            letters: Arc::default(),
-            snapshots: Arc::default(),
-            shared: Arc::default(),
-            index: Arc::default(),
-            archive,
+            behind,
             history: Mutex::default(),
             lives: AtomicU64::new(0),
+            _outside: outside,
             time,
             fired,
-        }
+        })
     }
 
     pub(super) fn history(&self) -> MutexGuard<'_, History> {
@@ -136,31 +153,17 @@ impl World {
             node: node.clone(),
         });
         let (to_journal, to_store) = (&links.journal, &links.store);
+        let behind = &self.behind;
         let ports = Ports {
             journal: Arc::new(journal),
-            snapshots: Arc::new(Far {
-                link: Arc::clone(to_journal),
-                port: self.snapshots.clone() as Arc<dyn SnapshotTable>,
-            }),
-            shared: Arc::new(Far {
-                link: Arc::clone(to_journal),
-                port: self.shared.clone() as Arc<dyn SharedTable>,
-            }),
-            dead_letters: Arc::new(Far {
-                link: Arc::clone(to_journal),
-                port: self.letters.clone() as Arc<dyn DeadLetters>,
-            }),
+            snapshots: Arc::new(self.far(to_journal, &behind.snapshots)),
+            shared: Arc::new(self.far(to_journal, &behind.shared)),
+            dead_letters: Arc::new(self.far(to_journal, &behind.dead_letters)),
             partitions: store.clone(),
             streams: store.clone(),
             leases: store,
-            index: Arc::new(Far {
-                link: Arc::clone(to_store),
-                port: self.index.clone() as Arc<dyn IndexStore>,
-            }),
-            archive: Arc::new(Far {
-                link: Arc::clone(to_store),
-                port: self.archive.clone() as Arc<dyn Archive>,
-            }),
+            index: Arc::new(self.far(to_store, &behind.index)),
+            archive: Arc::new(self.far(to_store, &behind.archive)),
             inbox: Arc::new(NodePost {
                 post: Arc::clone(&self.post),
                 link: Arc::clone(&links.nodes),
@@ -168,6 +171,14 @@ impl World {
             clock,
         };
         (ports, producer)
+    }
+
+    fn far<P: ?Sized>(&self, link: &Arc<Link>, port: &Arc<P>) -> Far<P> {
+        Far {
+            link: Arc::clone(link),
+            driver: self.servers.driver.clone(),
+            port: Arc::clone(port),
+        }
     }
 }
 
