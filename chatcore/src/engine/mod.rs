@@ -133,7 +133,9 @@ impl Engine {
     ///
     /// # Errors
     /// `Closed`, `Storage` or `NewerFormat` when a port says that nothing more can be done, or
-    /// `NotFound` when the journal has forgotten commands that were never decided.
+    /// `NotFound` when the journal has forgotten commands that were never decided, or `Invalid` when
+    /// the store has the view of another journal: one of them was created anew, or is not the one
+    /// that was meant.
     pub async fn run(&self, shutdown: CancellationToken) -> Result<()> {
         let subscribe = || {
             self.cx

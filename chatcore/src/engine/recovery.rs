@@ -3,7 +3,8 @@
 //!
 //! 1. Take the fence, append it to `events`, and read what was published up to there. Whoever had
 //!    the partition before can save nothing more, and what they still publish is void.
-//! 2. If the store is not of this journal or is not built, begin it again from the snapshots.
+//! 2. If the store is not built, begin it again from the snapshots. One that was built from another
+//!    journal is refused: its view would be replaced by what this one has.
 //! 3. Save what was published and is not in the store. It is not decided again.
 //! 4. Emit what is in the store and was not emitted: all that the committed offset has not passed.
 //! 5. The commands after the last one in the store are decided as usual.
@@ -22,7 +23,7 @@ use super::{
     trial,
 };
 use crate::{
-    error::{ErrorKind, Result},
+    error::{Error, ErrorKind, Result},
     ids::{Fence, Offset, Partition, Target},
     journal::Log,
     record::{self, Decision, EventRecord},
@@ -73,7 +74,9 @@ pub(super) async fn recover(
                 count(&cx.stats.recoveries, 1);
                 return Ok(Some(lane));
             }
-            Err(error) if is_final(&error) => return Err(error),
+            Err(error) if is_final(&error) || error.kind() == ErrorKind::Invalid => {
+                return Err(error);
+            }
             Err(error) => {
                 takeover.rebuild |= error.kind() == ErrorKind::Corrupt;
                 count(&cx.stats.retries, 1);
@@ -90,6 +93,7 @@ pub(super) async fn recover(
 
 async fn attempt(cx: &Context, takeover: &Takeover) -> Result<Lane> {
     let partition = takeover.partition;
+    is_of_this_journal(cx, partition).await?;
     let (first, end) = cx.ports.journal.bounds(Log::Commands, partition).await?;
     let (mut mark, found) = take(cx, takeover, end).await?;
     if !found.is_whole {
@@ -139,6 +143,27 @@ struct Found {
     first: Option<Offset>,
     /// The store is of this journal, built, and not ahead of it.
     is_whole: bool,
+}
+
+/// Refuses a view that was built from another journal, before anything is written.
+async fn is_of_this_journal(cx: &Context, partition: Partition) -> Result<()> {
+    let marks = cx.ports.partitions.marks(&[partition]).await?;
+    let other = marks
+        .into_iter()
+        .find(|mark| mark.built && mark.incarnation != cx.incarnation());
+    match other {
+        None => Ok(()),
+        Some(mark) => Err(
+            Error::new(ErrorKind::Invalid, "take over a view of another journal")
+                .with_context("partition", partition)
+                .with_context("view of", mark.incarnation)
+                .with_context("journal", cx.incarnation())
+                .with_context(
+                    "do",
+                    "bring the former journal back, or empty the store if that one is gone for good",
+                ),
+        ),
+    }
 }
 
 /// Takes the fence and reads what was published before it.

@@ -1,6 +1,9 @@
 //! What the engine is given is not whole, or not sane.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,6 +16,7 @@ use crate::{
     error::{ErrorKind, Result},
     ids::{CustomerId, DialogId, Fence, Offset, Participant, Partition, Target},
     journal::{Log, SnapshotTable},
+    memory::MemoryJournal,
     record::{self, Command, EventRecord},
     store::{Mark, Rebuild},
 };
@@ -68,6 +72,33 @@ async fn a_store_that_lacks_what_it_says_it_has_is_built_again() {
     bench.applied().await;
     assert_eq!(engine.stats.rebuilds.load(Ordering::Relaxed), 1);
     assert_eq!(only_dialog(&bench).await, before);
+    engine.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_view_of_another_journal_is_refused_and_left_as_it_is() {
+    let mut bench = Bench::new(1);
+    let engine = bench.start(EngineConfig::default());
+    bench.append(&open(&anna())).await;
+    bench.applied().await;
+    engine.stop().await.unwrap();
+    let former = bench.ports.journal.clone();
+    let before = bench.ports.partitions.marks(&[P0]).await.unwrap();
+
+    bench.later(Duration::from_secs(1));
+    bench.ports.journal = Arc::new(MemoryJournal::new(1, bench.ports.clock.clone()));
+    let refused = bench.start(EngineConfig::default()).ended().await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Invalid);
+    let after = bench.ports.partitions.marks(&[P0]).await.unwrap();
+    assert_eq!(after, before);
+    only_dialog(&bench).await;
+
+    bench.ports.journal = former;
+    let engine = bench.start(EngineConfig::default());
+    bench
+        .append(&open(&CustomerId::try_new("boris").unwrap()))
+        .await;
+    bench.applied().await;
     engine.stop().await.unwrap();
 }
 
