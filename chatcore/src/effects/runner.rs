@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +55,9 @@ impl Default for EffectsConfig {
         }
     }
 }
+
+/// Deliveries taken before what is done is committed.
+const DELIVERIES_MAX: usize = 64;
 
 type Running = FuturesUnordered<BoxFuture<'static, (Partition, Item)>>;
 
@@ -143,17 +146,10 @@ impl Runner {
                 Some((partition, item)) = self.running.next(), if !self.running.is_empty() => {
                     self.done(partition, &item);
                 }
-                delivery = consumer.next(), if room => match delivery {
-                    Ok(delivery) => tokio::select! {
-                        biased;
-                        () = shutdown.cancelled() => return Ok(()),
-                        () = self.take(delivery) => {}
-                    },
-                    Err(error) if error.kind() == ErrorKind::Closed => return Err(error),
-                    Err(error) => {
-                        tracing::warn!(effect = %self.effect.name(), %error, "reading events");
-                        sleep(self.config.backoff_min).await;
-                    }
+                delivery = consumer.next(), if room => tokio::select! {
+                    biased;
+                    () = shutdown.cancelled() => return Ok(()),
+                    taken = self.take_all(delivery, consumer) => taken?,
                 },
                 () = until(hold), if hold.is_some() => {}
             }
@@ -175,6 +171,36 @@ impl Runner {
             tracing::warn!(effect = %self.effect.name(), open, "left over at shutdown");
         }
         self.commit(consumer).await;
+    }
+
+    /// Takes what was read, and what else is there already: the busier, the fewer turns and
+    /// commits.
+    async fn take_all(
+        &mut self,
+        first: Result<Delivery>,
+        consumer: &mut dyn Consumer,
+    ) -> Result<()> {
+        let mut next = Some(first);
+        let mut taken = 0;
+        while let Some(delivery) = next {
+            match delivery {
+                Ok(delivery) => self.take(delivery).await,
+                Err(error) if error.kind() == ErrorKind::Closed => return Err(error),
+                Err(error) => {
+                    tracing::warn!(effect = %self.effect.name(), %error, "reading events");
+                    sleep(self.config.backoff_min).await;
+                    return Ok(());
+                }
+            }
+            taken += 1;
+            let room = taken < DELIVERIES_MAX && self.progress.open() < self.config.open_max;
+            next = if room {
+                consumer.next().now_or_never()
+            } else {
+                None
+            };
+        }
+        Ok(())
     }
 
     async fn take(&mut self, delivery: Delivery) {

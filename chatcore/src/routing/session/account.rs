@@ -157,6 +157,9 @@ impl Account {
 
     /// The cursors that are to be written down now.
     pub(super) fn due_cursors(&self, interval: Duration) -> Vec<DueCursor> {
+        if !self.cursors.values().any(Cursor::is_ahead) {
+            return Vec::new();
+        }
         let now = Instant::now();
         self.cursors
             .iter()

@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
-    SessionEvent, Shared,
+    CloseCode, SessionEvent, Shared,
     streams::{Streams, audience},
     window::Told,
 };
@@ -105,13 +105,17 @@ impl SessionEvents {
     fn take(&mut self) -> Option<SessionEvent> {
         loop {
             // Judged again before each event: after the end nothing more is handed out.
-            self.shared.check_expiry();
+            let expires_at = self.shared.identity().expires_at;
+            let now = self.shared.hub.ports.clock.now();
+            if now >= expires_at {
+                self.shared.mailbox.close(CloseCode::Expired);
+            }
             if let Some(code) = self.shared.mailbox.closed() {
                 self.closed = true;
                 self.ready.clear();
                 return Some(SessionEvent::Closed { code });
             }
-            if let Some(warning) = self.warning() {
+            if let Some(warning) = self.warning(expires_at, now) {
                 return Some(warning);
             }
             if let Some(event) = self.ready.pop_front() {
@@ -132,9 +136,8 @@ impl SessionEvents {
         }
     }
 
-    fn warning(&mut self) -> Option<SessionEvent> {
-        let at = self.shared.identity().expires_at;
-        let left = at.since(self.shared.hub.ports.clock.now());
+    fn warning(&mut self, at: Timestamp, now: Timestamp) -> Option<SessionEvent> {
+        let left = at.since(now);
         if left > self.shared.edge.config.expiry_warning || self.warned == Some(at) {
             return None;
         }
@@ -231,7 +234,7 @@ impl SessionEvents {
                     retry_after,
                 });
             }
-            Answered::Failed => self.shared.mailbox.close(super::CloseCode::Internal),
+            Answered::Failed => self.shared.mailbox.close(CloseCode::Internal),
         }
     }
 
@@ -284,7 +287,7 @@ impl SessionEvents {
 impl Drop for SessionEvents {
     fn drop(&mut self) {
         self.shared.write_cursors(Duration::ZERO);
-        self.shared.mailbox.close(super::CloseCode::Done);
+        self.shared.mailbox.close(CloseCode::Done);
         let streams = self.streams.names();
         self.shared
             .hub
