@@ -2,7 +2,6 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
     sync::{Arc, OnceLock, PoisonError, RwLock},
     thread,
 };
@@ -11,7 +10,6 @@ use chatcore::{
     clock::Clock,
     error::{Error, ErrorKind, Result},
 };
-use redb::{Durability, ReadableDatabase as _, TableHandle as _};
 use tokio::sync::{
     Semaphore,
     mpsc::{self, error::TrySendError},
@@ -20,26 +18,30 @@ use tokio::sync::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    checkpoint::Checkpoints,
     disk::Disk,
     error::{corrupt, from_database, from_io},
-    folder::{FORMAT, Folder, Format},
-    keys::u64_at,
+    folder::{Folder, Format},
+    live::Live,
+    log::Log,
     mark::Mark,
-    options::{CheckOnOpen, Options},
-    tables::{Group, META, Snapshot, TRUTH, VIEW, View},
-    writer::{Answer, Failure, GROUP_KEY, Job, Message, Task, Writer},
+    opening,
+    options::Options,
+    tables::{Group, Snapshot},
+    writer::{Answer, Failure, Files, Job, Message, Task, Writer},
 };
 
 const OPEN: &str = "open the embedded database";
 const READ: &str = "read the embedded database";
 const WRITE: &str = "write to the embedded database";
 
-/// What is open. Fields are dropped in this order: the database is closed, then the folder
-/// unlocked.
+/// What is open. Fields are dropped in this order: what reads the database, the database, and
+/// then the folder is unlocked.
 #[derive(Debug)]
 pub(crate) struct Open {
+    pub(crate) live: Arc<Live>,
     pub(crate) database: redb::Database,
-    _folder: Folder,
+    pub(crate) _folder: Folder,
 }
 
 /// What readers and the writer share.
@@ -100,47 +102,20 @@ impl Database {
     /// Opens or creates the database. Blocks on the disk.
     pub(crate) fn open(options: &Options, disk: &dyn Disk, clock: &dyn Clock) -> Result<Self> {
         options.validate()?;
-        let folder = Folder::lock(&options.folder)?;
-        let in_folder = |e| folder.context(e);
-        folder.recover_creation()?;
-        let format = match folder.format()? {
-            Some(format) if format.partitions != options.partitions => {
-                return Err(in_folder(
-                    Error::new(ErrorKind::Conflict, OPEN)
-                        .with_context("partitions in the options", options.partitions)
-                        .with_context("created with", format.partitions)
-                        .with_context(
-                            "to do",
-                            "set the number that the folder was created with, or use another folder",
-                        ),
-                ));
-            }
-            Some(format) => format,
-            None => create(&folder, options, disk, clock).map_err(in_folder)?,
-        };
-        let database = open_file(&folder.database(), options, disk).map_err(in_folder)?;
-        let group = last_group(&database).map_err(in_folder)?;
-        let mark = Mark::open(&folder.mark()).map_err(|e| in_folder(from_io(OPEN, e)))?;
-        if group < mark.last() {
-            return Err(in_folder(
-                corrupt(OPEN, "writes are missing that were answered as durable")
-                    .with_context("last group in the file", group)
-                    .with_context("last group answered", mark.last()),
-            ));
-        }
-        tracing::info!(folder = %options.folder.display(), group, "opened the embedded database");
-        let open = Arc::new(Open {
-            database,
-            _folder: folder,
-        });
-        Self::start(options, open, mark, (group, format))
+        let opening::Opened {
+            open,
+            log,
+            mark,
+            format,
+        } = opening::open(options, disk, clock)?;
+        Self::start(options, Arc::new(open), (log, mark), format)
     }
 
     fn start(
         options: &Options,
         open: Arc<Open>,
-        mark: Mark,
-        (group, format): (u64, Format),
+        (log, mark): (Log, Mark),
+        format: Format,
     ) -> Result<Self> {
         let shared = Arc::new(Shared {
             open: RwLock::new(Some(Arc::clone(&open))),
@@ -149,7 +124,14 @@ impl Database {
         });
         let (writes, inbox) = mpsc::channel(options.waiting_writes_max);
         let watched = Arc::clone(&shared);
-        let writer = Writer::new(Arc::clone(&shared), open, mark, group);
+        let checkpoints = Checkpoints::start(&shared, &open)?;
+        let files = Files {
+            log,
+            log_bytes_max: options.log_bytes_max,
+            mark,
+            checkpoints,
+        };
+        let writer = Writer::new(Arc::clone(&shared), open, files);
         thread::Builder::new()
             .name("chatcore-writer".to_owned())
             .spawn(move || {
@@ -180,9 +162,7 @@ impl Database {
     /// As [`read`](Self::read); `moment` does something together with choosing the moment.
     pub(crate) async fn read_from<T, M, F>(&self, moment: M, work: F) -> Result<T>
     where
-        M: FnOnce(&dyn Fn() -> Result<Snapshot, Failure>) -> Result<Snapshot, Failure>
-            + Send
-            + 'static,
+        M: FnOnce(&dyn Fn() -> Snapshot) -> Snapshot + Send + 'static,
         F: FnOnce(&Snapshot) -> Result<T, Failure> + Send + 'static,
         T: Send + 'static,
     {
@@ -190,8 +170,8 @@ impl Database {
         let turn = turn.map_err(|_| closed(READ))?;
         let open = self.shared.open()?;
         let read = tokio::task::spawn_blocking(move || {
-            let begin = || Ok(Snapshot(open.database.begin_read()?));
-            let result = moment(&begin).and_then(|view| work(&view));
+            let begin = || open.live.read();
+            let result = work(&moment(&begin));
             drop(open);
             drop(turn);
             result
@@ -298,86 +278,4 @@ impl Place<'_> {
 
 fn closed(operation: &'static str) -> Error {
     Error::new(ErrorKind::Closed, operation)
-}
-
-fn builder(options: &Options) -> redb::Builder {
-    let mut builder = redb::Database::builder();
-    builder.set_cache_size(options.cache_bytes_max);
-    builder
-}
-
-fn create(
-    folder: &Folder,
-    options: &Options,
-    disk: &dyn Disk,
-    clock: &dyn Clock,
-) -> Result<Format> {
-    folder.begin()?;
-    let format = Format {
-        format: FORMAT,
-        partitions: options.partitions,
-        incarnation: u64::try_from(clock.now().0).unwrap_or_default(),
-    };
-    let file = disk
-        .open(&folder.unfinished_database())
-        .map_err(|e| from_io(OPEN, e))?;
-    let create = || -> Result<(), redb::Error> {
-        let database = builder(options).create_with_backend(file)?;
-        ensure_tables(&database)?;
-        database.close()?;
-        Ok(())
-    };
-    create().map_err(|e| from_database(OPEN, e))?;
-    folder.finish(format)?;
-    Ok(format)
-}
-
-fn open_file(path: &Path, options: &Options, disk: &dyn Disk) -> Result<redb::Database> {
-    let file = disk.open(path).map_err(|e| from_io(OPEN, e))?;
-    let open = || -> Result<redb::Database, redb::Error> {
-        let database = builder(options)
-            .set_check_integrity_on_open(options.check_on_open == CheckOnOpen::Always)
-            .create_with_backend(file)?;
-        ensure_tables(&database)?;
-        Ok(database)
-    };
-    open().map_err(|e| from_database(OPEN, e))
-}
-
-/// Creates the tables that are missing, so that reads need not ask.
-fn ensure_tables(database: &redb::Database) -> Result<(), redb::Error> {
-    let mut transaction = database.begin_write()?;
-    let found: Vec<String> = transaction
-        .list_tables()?
-        .map(|table| table.name().to_owned())
-        .collect();
-    let mut all = TRUTH.iter().chain(VIEW);
-    if all.all(|t| found.iter().any(|f| f == t.name())) {
-        transaction.abort()?;
-        return Ok(());
-    }
-    transaction.set_durability(Durability::Immediate)?;
-    for table in TRUTH.iter().chain(VIEW) {
-        transaction.open_table(*table)?;
-    }
-    transaction.commit()?;
-    Ok(())
-}
-
-fn last_group(database: &redb::Database) -> Result<u64> {
-    let read = || group_of(&Snapshot(database.begin_read()?));
-    read().map_err(|e| match e {
-        Failure::Refused(error) => error,
-        Failure::Database(error) => from_database(OPEN, error),
-    })
-}
-
-/// The number of the last group at this moment; 0 before the first.
-pub(crate) fn group_of(view: &Snapshot) -> Result<u64, Failure> {
-    let Some(bytes) = view.get(META, GROUP_KEY)? else {
-        return Ok(0);
-    };
-    u64_at(&bytes, 0).ok_or_else(|| {
-        Failure::Refused(corrupt(OPEN, "the number of the last group can't be read"))
-    })
 }

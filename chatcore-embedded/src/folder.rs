@@ -5,10 +5,11 @@
 //! | `lock` | held by the process that has the folder open |
 //! | `format.json` | format number, number of partitions, incarnation; written once, last |
 //! | `chatcore.redb` | the database |
+//! | `log-0`, `log-1` | what was written since the last checkpoint of the database |
 //! | `mark` | the last group whose writers were answered |
 //!
 //! The format file is written when everything else is there: without it, the folder was never in
-//! use. With it, a database file that is missing or empty is damage.
+//! use. With it, a log that is missing, or a database file that is missing or empty, is damage.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -22,7 +23,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::{corrupt, from_io, in_use};
 
 /// The format that this build writes and reads.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
+/// The format without a log: the tables are the same.
+const WITHOUT_LOG: u32 = 1;
 const OPEN: &str = "open the embedded database";
 const CREATE: &str = "create the embedded database";
 
@@ -88,6 +91,11 @@ impl Folder {
         self.path.join("chatcore.redb.new")
     }
 
+    /// The two files of the log.
+    pub(crate) fn logs(&self) -> [PathBuf; 2] {
+        [self.path.join("log-0"), self.path.join("log-1")]
+    }
+
     /// The mark's file.
     pub(crate) fn mark(&self) -> PathBuf {
         self.path.join("mark")
@@ -117,19 +125,48 @@ impl Folder {
                     ),
             ));
         }
-        let format = serde_json::from_slice(&bytes).map_err(unreadable)?;
+        let mut format: Format = serde_json::from_slice(&bytes).map_err(unreadable)?;
         match fs::metadata(self.database()) {
-            Ok(file) if file.len() > 0 => Ok(Some(format)),
-            Ok(_) => Err(self.context(corrupt(OPEN, "chatcore.redb is empty"))),
+            Ok(file) if file.len() > 0 => {}
+            Ok(_) => return Err(self.context(corrupt(OPEN, "chatcore.redb is empty"))),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                Err(self.context(corrupt(OPEN, "chatcore.redb is missing")))
+                return Err(self.context(corrupt(OPEN, "chatcore.redb is missing")));
             }
-            Err(e) => Err(self.context(from_io(OPEN, e))),
+            Err(e) => return Err(self.context(from_io(OPEN, e))),
         }
+        if format.format == WITHOUT_LOG {
+            format.format = FORMAT;
+            let upgraded = self.add_log(format);
+            upgraded.map_err(|e| self.context(from_io(OPEN, e)))?;
+        }
+        if !self.logs().iter().all(|log| log.exists()) {
+            return Err(self.context(corrupt(OPEN, "a file of the log is missing")));
+        }
+        Ok(Some(format))
     }
 
-    /// Clears what a creation that never ended left behind, and makes an empty file for the
-    /// database.
+    /// Turns a folder without a log into one with an empty log.
+    fn add_log(&self, format: Format) -> io::Result<()> {
+        for log in self.logs() {
+            File::create(log)?;
+        }
+        self.sync()?;
+        let unfinished = self.unfinished_format(format)?;
+        fs::rename(unfinished, self.path.join("format.json"))?;
+        self.sync()
+    }
+
+    /// Writes the format file under the name that it has before it counts.
+    fn unfinished_format(&self, format: Format) -> io::Result<PathBuf> {
+        let unfinished = self.path.join("format.json.new");
+        let mut file = File::create(&unfinished)?;
+        file.write_all(&serde_json::to_vec_pretty(&format)?)?;
+        file.sync_all()?;
+        Ok(unfinished)
+    }
+
+    /// Clears what a creation that never ended left behind, and makes empty files for the
+    /// log and the database.
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`] when there is a database without a format file.
@@ -137,16 +174,19 @@ impl Folder {
         if self.database().exists() {
             return Err(self.context(corrupt(OPEN, "chatcore.redb without format.json beside it")));
         }
-        for stale in [self.unfinished_database(), self.mark()] {
+        let [log, other_log] = self.logs();
+        for stale in [self.unfinished_database(), self.mark(), log, other_log] {
             match fs::remove_file(stale) {
                 Ok(()) => {}
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(self.context(from_io(CREATE, e))),
             }
         }
-        File::create_new(self.unfinished_database())
-            .map(drop)
-            .map_err(|e| self.context(from_io(CREATE, e)))
+        let [log, other_log] = self.logs();
+        for new in [log, other_log, self.unfinished_database()] {
+            File::create_new(new).map_err(|e| self.context(from_io(CREATE, e)))?;
+        }
+        Ok(())
     }
 
     /// Makes the created database count: moves it to its name and writes the format file, synced.
@@ -156,10 +196,7 @@ impl Folder {
     }
 
     fn try_finish(&self, format: Format) -> io::Result<()> {
-        let unfinished = self.path.join("format.json.new");
-        let mut file = File::create(&unfinished)?;
-        file.write_all(&serde_json::to_vec_pretty(&format)?)?;
-        file.sync_all()?;
+        let unfinished = self.unfinished_format(format)?;
         File::open(self.unfinished_database())?.sync_all()?;
         // Both names in one step is not to be had. A crash between the two leaves an empty
         // database with a format file that is ready: `recover_creation` completes that.

@@ -2,7 +2,7 @@
 //! they mean; whatever has no fixed length comes last, or ends with a zero byte, which no
 //! identifier contains.
 
-use std::ops::Bound;
+use std::ops::{Bound, RangeBounds};
 
 use chatcore::ids::Partition;
 
@@ -81,6 +81,37 @@ impl Range {
     pub(crate) fn to(&self) -> Bound<&[u8]> {
         self.1.as_ref().map(Vec::as_slice)
     }
+
+    /// The keys between these bounds.
+    pub(crate) fn between(from: Bound<Vec<u8>>, to: Bound<Vec<u8>>) -> Self {
+        Self(from, to)
+    }
+
+    /// The same end with another beginning.
+    pub(crate) fn starting(self, from: Bound<Vec<u8>>) -> Self {
+        Self(from, self.1)
+    }
+
+    /// The same beginning with another end.
+    pub(crate) fn ending(self, to: Bound<Vec<u8>>) -> Self {
+        Self(self.0, to)
+    }
+
+    pub(crate) fn contains(&self, key: &[u8]) -> bool {
+        RangeBounds::<[u8]>::contains(&(self.from(), self.to()), key)
+    }
+
+    /// Whether no key can lie in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        match (&self.0, &self.1) {
+            (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+            (Bound::Included(from), Bound::Included(to)) => from > to,
+            (
+                Bound::Included(from) | Bound::Excluded(from),
+                Bound::Included(to) | Bound::Excluded(to),
+            ) => from >= to,
+        }
+    }
 }
 
 /// The number at this place of a key or value, if it is long enough.
@@ -114,8 +145,6 @@ fn after_prefix(prefix: &[u8]) -> Bound<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use std::ops::RangeBounds;
-
     use super::*;
 
     #[test]
@@ -161,8 +190,7 @@ mod tests {
             let range = Key::of(Partition(partition)).prefix();
             let contains = |p: u32| {
                 let key = Key::of(Partition(p)).rest(b"x").0;
-                let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (range.from(), range.to());
-                RangeBounds::<[u8]>::contains(&bounds, key.as_slice())
+                range.contains(&key)
             };
             assert!(contains(partition));
             assert!(!contains(partition.wrapping_add(1)));

@@ -1,9 +1,9 @@
 //! The mark: the number of the last group whose writers were answered.
 //!
-//! The database commits with one fsync. After a crash it can't tell a commit that was torn from
-//! one that was synced, answered, and damaged later: it silently goes back to the one before. The
-//! mark tells them apart. It is written after the fsync and before the answers, and not synced
-//! itself: it may be lower than the truth after a power cut, never higher.
+//! After a crash the last frame of the log may not be whole. It may never have been finished, or
+//! it was synced, answered, and damaged later: the frame can't tell. The mark can. It is written
+//! after the fsync and before the answers, and not synced itself: it may be lower than the truth
+//! after a power cut, never higher.
 
 use std::{
     fs::File,

@@ -16,6 +16,7 @@ pub struct Options {
     pub(crate) folder: PathBuf,
     pub(crate) partitions: u32,
     pub(crate) cache_bytes_max: usize,
+    pub(crate) log_bytes_max: u64,
     pub(crate) waiting_writes_max: usize,
     pub(crate) waiting_bytes_max: usize,
     pub(crate) reads_max: usize,
@@ -36,6 +37,7 @@ pub enum CheckOnOpen {
 /// The most partitions that a journal can be created with.
 const PARTITIONS_MAX: u32 = 4096;
 const CACHE_BYTES_MIN: usize = 1 << 20;
+const LOG_BYTES_MIN: u64 = 64 << 10;
 /// The most that one record of the journal may have.
 pub(crate) const RECORD_BYTES_MAX: usize = 8 << 20;
 
@@ -47,6 +49,7 @@ impl Options {
             folder: folder.as_ref().to_owned(),
             partitions: 4,
             cache_bytes_max: 64 << 20,
+            log_bytes_max: 32 << 20,
             waiting_writes_max: 1024,
             waiting_bytes_max: 64 << 20,
             reads_max: 32,
@@ -65,6 +68,16 @@ impl Options {
     #[must_use]
     pub fn with_cache_bytes_max(mut self, bytes: usize) -> Self {
         self.cache_bytes_max = bytes;
+        self
+    }
+
+    /// Bytes of the log after which a checkpoint brings what it has into the database; at least
+    /// 64 KiB. What a crash leaves to do for the next opening grows with it, and so does the
+    /// memory: what is in the log and not in the database yet is there too, and twice as much
+    /// while a checkpoint is under way.
+    #[must_use]
+    pub fn with_log_bytes_max(mut self, bytes: u64) -> Self {
+        self.log_bytes_max = bytes;
         self
     }
 
@@ -107,6 +120,9 @@ impl Options {
         }
         if self.cache_bytes_max < CACHE_BYTES_MIN {
             return invalid("cache_bytes_max", "at least 1 MiB");
+        }
+        if self.log_bytes_max < LOG_BYTES_MIN {
+            return invalid("log_bytes_max", "at least 64 KiB");
         }
         if self.waiting_writes_max == 0 {
             return invalid("waiting_writes_max", "at least 1");

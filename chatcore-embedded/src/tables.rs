@@ -2,63 +2,118 @@
 //!
 //! Keys are bytes, big-endian, so that the order of the bytes is the order of what they mean.
 
-use std::cell::OnceCell;
-
 use bytes::Bytes;
-use redb::{
-    ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition, TableHandle as _,
-    WriteTransaction,
+use redb::TableDefinition;
+
+use crate::{
+    keys::Range,
+    layer::Stamp,
+    layers::{Layers, Order},
+    live::Reading,
+    log::ops,
 };
 
-use crate::keys::Range;
+/// The most keys of lower layers that a removal names one by one; past it, it covers the range.
+const NAMED_MAX: usize = 256;
 
 /// Bytes to bytes: what they mean is the core's business.
-pub(crate) type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Table {
+    /// Stands for it in the log. For life: a new table takes the next one.
+    number: u8,
+    name: &'static str,
+}
+
+impl Table {
+    const fn new(number: u8, name: &'static str) -> Self {
+        Self { number, name }
+    }
+
+    pub(crate) fn number(self) -> u8 {
+        self.number
+    }
+
+    /// Where it stands in [`ALL`].
+    pub(crate) fn slot(self) -> usize {
+        usize::from(self.number)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn definition(self) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
+        TableDefinition::new(self.name)
+    }
+}
 
 /// About the database itself: the number of the last group, counters.
-pub(crate) const META: Table = TableDefinition::new("meta");
-
+pub(crate) const META: Table = Table::new(0, "meta");
 /// Partition, offset: append time, record.
-pub(crate) const COMMANDS: Table = TableDefinition::new("commands");
+pub(crate) const COMMANDS: Table = Table::new(1, "commands");
 /// Partition, offset: append time, record.
-pub(crate) const EVENTS: Table = TableDefinition::new("events");
+pub(crate) const EVENTS: Table = Table::new(2, "events");
 /// Log, partition: first offset, next offset, last append time.
-pub(crate) const TAILS: Table = TableDefinition::new("tails");
+pub(crate) const TAILS: Table = Table::new(3, "tails");
 /// Log, partition, group: the committed offset.
-pub(crate) const POSITIONS: Table = TableDefinition::new("positions");
+pub(crate) const POSITIONS: Table = Table::new(4, "positions");
 /// Partition, key: covered offset, snapshot.
-pub(crate) const SNAPSHOTS: Table = TableDefinition::new("snapshots");
+pub(crate) const SNAPSHOTS: Table = Table::new(5, "snapshots");
 /// Key: version of its last change, value.
-pub(crate) const SHARED: Table = TableDefinition::new("shared");
+pub(crate) const SHARED: Table = Table::new(6, "shared");
 /// Number: dead letter.
-pub(crate) const DEAD_LETTERS: Table = TableDefinition::new("dead_letters");
+pub(crate) const DEAD_LETTERS: Table = Table::new(7, "dead_letters");
 /// Partition, offset, origin: the number of the dead letter.
-pub(crate) const DEAD_LETTERS_BY_PLACE: Table = TableDefinition::new("dead_letters_by_place");
-
+pub(crate) const DEAD_LETTERS_BY_PLACE: Table = Table::new(8, "dead_letters_by_place");
 /// Partition: where it stands.
-pub(crate) const MARKS: Table = TableDefinition::new("marks");
+pub(crate) const MARKS: Table = Table::new(9, "marks");
 /// Partition, cause: decision that is still to be emitted.
-pub(crate) const OUTBOX: Table = TableDefinition::new("outbox");
+pub(crate) const OUTBOX: Table = Table::new(10, "outbox");
 /// Partition, target: snapshot of its state.
-pub(crate) const STATES: Table = TableDefinition::new("states");
+pub(crate) const STATES: Table = Table::new(11, "states");
 /// Partition, target, cause: decision after that snapshot.
-pub(crate) const STATE_TAILS: Table = TableDefinition::new("state_tails");
+pub(crate) const STATE_TAILS: Table = Table::new(12, "state_tails");
 /// Partition, stream: its head and who may see it.
-pub(crate) const STREAMS: Table = TableDefinition::new("streams");
+pub(crate) const STREAMS: Table = Table::new(13, "streams");
 /// Partition, stream, seq: event.
-pub(crate) const STREAM_EVENTS: Table = TableDefinition::new("stream_events");
+pub(crate) const STREAM_EVENTS: Table = Table::new(14, "stream_events");
 /// Partition, dialog, participant: cursor.
-pub(crate) const CURSORS: Table = TableDefinition::new("cursors");
+pub(crate) const CURSORS: Table = Table::new(15, "cursors");
 /// Partition, time, target, key: due-line.
-pub(crate) const DUE: Table = TableDefinition::new("due");
+pub(crate) const DUE: Table = Table::new(16, "due");
 /// Partition, target: its due-lines.
-pub(crate) const DUE_BY_TARGET: Table = TableDefinition::new("due_by_target");
+pub(crate) const DUE_BY_TARGET: Table = Table::new(17, "due_by_target");
 /// Index, time, dialog: entry.
-pub(crate) const INDEX: Table = TableDefinition::new("index");
+pub(crate) const INDEX: Table = Table::new(18, "index");
 /// Index, dialog: the time under which it is listed.
-pub(crate) const INDEX_BY_DIALOG: Table = TableDefinition::new("index_by_dialog");
+pub(crate) const INDEX_BY_DIALOG: Table = Table::new(19, "index_by_dialog");
 
-/// The view: what the owners of the partitions build again from the rest.
+/// Every table, each at its number.
+pub(crate) const ALL: &[Table] = &[
+    META,
+    COMMANDS,
+    EVENTS,
+    TAILS,
+    POSITIONS,
+    SNAPSHOTS,
+    SHARED,
+    DEAD_LETTERS,
+    DEAD_LETTERS_BY_PLACE,
+    MARKS,
+    OUTBOX,
+    STATES,
+    STATE_TAILS,
+    STREAMS,
+    STREAM_EVENTS,
+    CURSORS,
+    DUE,
+    DUE_BY_TARGET,
+    INDEX,
+    INDEX_BY_DIALOG,
+];
+
+/// The view: what the owners of the partitions build again from the rest. The lists are not in it:
+/// they come from the events, with a position of their own that a wipe does not move.
 pub(crate) const VIEW: &[Table] = &[
     MARKS,
     OUTBOX,
@@ -69,22 +124,6 @@ pub(crate) const VIEW: &[Table] = &[
     CURSORS,
     DUE,
     DUE_BY_TARGET,
-];
-
-/// What stays when the view is wiped. The lists are here too: they come from the events, with a
-/// position of their own that a wipe does not move.
-pub(crate) const TRUTH: &[Table] = &[
-    META,
-    COMMANDS,
-    EVENTS,
-    TAILS,
-    POSITIONS,
-    SNAPSHOTS,
-    SHARED,
-    DEAD_LETTERS,
-    DEAD_LETTERS_BY_PLACE,
-    INDEX,
-    INDEX_BY_DIALOG,
 ];
 
 /// What can be read, inside a write or at one moment.
@@ -109,113 +148,90 @@ pub(crate) trait View {
     ) -> Result<(), redb::Error>;
 }
 
-macro_rules! view {
-    ($name:ty) => {
-        impl View for $name {
-            fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, redb::Error> {
-                let value = self.table(table)?.get(key)?;
-                Ok(value.map(|v| Bytes::copy_from_slice(v.value())))
-            }
-
-            fn scan(
-                &self,
-                table: Table,
-                range: &Range,
-                take: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-            ) -> Result<(), redb::Error> {
-                let table = self.table(table)?;
-                for entry in table.range::<&[u8]>((range.from(), range.to()))? {
-                    let (key, value) = entry?;
-                    if !take(key.value(), value.value()) {
-                        break;
-                    }
-                }
-                Ok(())
-            }
-
-            fn scan_back(
-                &self,
-                table: Table,
-                range: &Range,
-                take: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-            ) -> Result<(), redb::Error> {
-                let table = self.table(table)?;
-                let entries = table.range::<&[u8]>((range.from(), range.to()))?;
-                for entry in entries.rev() {
-                    let (key, value) = entry?;
-                    if !take(key.value(), value.value()) {
-                        break;
-                    }
-                }
-                Ok(())
-            }
-        }
-    };
-}
-
 /// The database at one moment.
-#[derive(Debug)]
-pub(crate) struct Snapshot(pub(crate) ReadTransaction);
-view!(Snapshot);
+pub(crate) type Snapshot = Reading;
 
-impl Snapshot {
-    fn table(
+impl View for Reading {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, redb::Error> {
+        self.layers().get(table, key, self.moment())
+    }
+
+    fn scan(
         &self,
         table: Table,
-    ) -> Result<ReadOnlyTable<&'static [u8], &'static [u8]>, redb::Error> {
-        Ok(self.0.open_table(table)?)
+        range: &Range,
+        take: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), redb::Error> {
+        let order = Order::Forward;
+        self.layers()
+            .scan((table, range), order, self.moment(), take)
+    }
+
+    fn scan_back(
+        &self,
+        table: Table,
+        range: &Range,
+        take: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), redb::Error> {
+        let order = Order::Backward;
+        self.layers()
+            .scan((table, range), order, self.moment(), take)
     }
 }
 
-type OpenTable<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;
-
 /// The group that the writer is putting together: what its earlier jobs wrote can be read.
 pub(crate) struct Group<'a> {
-    transaction: &'a WriteTransaction,
-    /// Each is opened once and stays open for the group: opening costs more than a write.
-    open: Vec<(&'static str, OnceCell<OpenTable<'a>>)>,
-    number: u64,
+    layers: &'a Layers,
+    stamp: Stamp,
+    log: &'a mut Vec<u8>,
+    /// The last value that went into the log: the same one is not written there again.
+    last: Bytes,
     writes: u64,
 }
-view!(Group<'_>);
+
+impl View for Group<'_> {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, redb::Error> {
+        self.layers.get(table, key, self.stamp.group)
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        range: &Range,
+        take: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), redb::Error> {
+        let order = Order::Forward;
+        self.layers
+            .scan((table, range), order, self.stamp.group, take)
+    }
+
+    fn scan_back(
+        &self,
+        table: Table,
+        range: &Range,
+        take: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), redb::Error> {
+        let order = Order::Backward;
+        self.layers
+            .scan((table, range), order, self.stamp.group, take)
+    }
+}
 
 impl<'a> Group<'a> {
-    /// The group of this number, in this transaction.
-    pub(crate) fn new(transaction: &'a WriteTransaction, number: u64) -> Self {
-        let all = TRUTH.iter().chain(VIEW);
+    /// A group that writes to the newest of these layers and notes it for the log.
+    pub(crate) fn new(layers: &'a Layers, stamp: Stamp, log: &'a mut Vec<u8>) -> Self {
         Self {
-            transaction,
-            open: all.map(|t| (t.name(), OnceCell::new())).collect(),
-            number,
+            layers,
+            stamp,
+            log,
+            last: Bytes::new(),
             writes: 0,
         }
     }
 
     /// Counts the groups.
     pub(crate) fn number(&self) -> u64 {
-        self.number
-    }
-
-    fn slot(&self, table: Table) -> Result<usize, redb::Error> {
-        let slot = self.open.iter().position(|(name, _)| *name == table.name());
-        slot.ok_or_else(|| redb::Error::TableDoesNotExist(table.name().to_owned()))
-    }
-
-    fn table(&self, table: Table) -> Result<&OpenTable<'a>, redb::Error> {
-        let missing = || redb::Error::TableDoesNotExist(table.name().to_owned());
-        let (_, cell) = self.open.get(self.slot(table)?).ok_or_else(missing)?;
-        if let Some(open) = cell.get() {
-            return Ok(open);
-        }
-        let opened = self.transaction.open_table(table)?;
-        Ok(cell.get_or_init(|| opened))
-    }
-
-    fn table_mut(&mut self, table: Table) -> Result<&mut OpenTable<'a>, redb::Error> {
-        self.table(table)?;
-        let slot = self.slot(table)?;
-        let cell = self.open.get_mut(slot).and_then(|(_, cell)| cell.get_mut());
-        cell.ok_or_else(|| redb::Error::TableDoesNotExist(table.name().to_owned()))
+        self.stamp.group
     }
 
     /// Sets a key.
@@ -225,28 +241,76 @@ impl<'a> Group<'a> {
         key: &[u8],
         value: &[u8],
     ) -> Result<(), redb::Error> {
+        self.put_bytes(table, key, &Bytes::copy_from_slice(value))
+    }
+
+    /// As [`put`](Self::put), without a copy of the value. What the bytes are a part of stays in
+    /// memory with them.
+    pub(crate) fn put_bytes(
+        &mut self,
+        table: Table,
+        key: &[u8],
+        value: &Bytes,
+    ) -> Result<(), redb::Error> {
         self.writes += 1;
-        self.table_mut(table)?.insert(key, value)?;
+        let same = !value.is_empty()
+            && value.len() == self.last.len()
+            && value.as_ptr() == self.last.as_ptr();
+        if same {
+            ops::put_same(self.log, table, key)?;
+        } else {
+            ops::put(self.log, table, key, value)?;
+            self.last = value.clone();
+        }
+        self.layers
+            .active
+            .put(table, key, value.clone(), self.stamp);
         Ok(())
     }
 
     /// Removes a key, if it is there.
     pub(crate) fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), redb::Error> {
         self.writes += 1;
-        self.table_mut(table)?.remove(key)?;
+        ops::remove(self.log, table, key)?;
+        self.layers.active.remove(table, key, self.stamp);
         Ok(())
     }
 
     /// Removes every key between two.
     pub(crate) fn remove_range(&mut self, table: Table, range: &Range) -> Result<(), redb::Error> {
         self.writes += 1;
-        self.table_mut(table)?
-            .retain_in::<&[u8], _>((range.from(), range.to()), |_, _| false)?;
+        ops::remove_range(self.log, table, range)?;
+        let mut below = Vec::new();
+        self.layers.scan_below((table, range), &mut |key, _| {
+            below.push(Box::from(key));
+            below.len() <= NAMED_MAX
+        })?;
+        let active = &self.layers.active;
+        if below.len() <= NAMED_MAX {
+            active.remove_keys(table, range, below, self.stamp);
+        } else {
+            active.cover(table, range, self.stamp);
+        }
         Ok(())
     }
 
     /// How often this group was written to.
     pub(crate) fn writes(&self) -> u64 {
         self.writes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers are for life: what this pins is what logs out there have.
+    #[test]
+    fn a_table_stands_at_its_number() {
+        for (at, table) in ALL.iter().enumerate() {
+            assert_eq!(table.slot(), at, "{}", table.name());
+        }
+        assert_eq!((META.number(), TAILS.number()), (0, 3));
+        assert_eq!((MARKS.number(), INDEX_BY_DIALOG.number()), (9, 19));
     }
 }

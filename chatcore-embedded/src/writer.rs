@@ -1,4 +1,4 @@
-//! The one writer: a thread that puts what has arrived into one transaction, syncs, and answers.
+//! The one writer: a thread that puts what has arrived into one group, syncs the log, and answers.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -10,18 +10,19 @@ use chatcore::{
     error::{Error, ErrorKind, Result, Retry},
     sabotage::{self, Switch},
 };
-use redb::{Durability, WriteTransaction};
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
 };
 
 use crate::{
+    checkpoint::{self, Checkpoints},
     database::{Open, Shared},
     error::{corrupt, from_database, from_io},
+    log::Log,
     mark::Mark,
     park,
-    tables::{Group, META},
+    tables::Group,
 };
 
 /// The most writes in one group.
@@ -29,8 +30,10 @@ const GROUP_JOBS_MAX: usize = 1_024;
 /// What was answered as visible is synced within this. An append usually comes sooner, and then
 /// one sync does for both.
 const SYNC_WITHIN: Duration = Duration::from_millis(5);
-/// Where the number of the last group is kept.
-pub(crate) const GROUP_KEY: &[u8] = b"group";
+/// How many times larger than it should be the log may grow while a checkpoint is under way.
+const LOG_GROWTH_MAX: u64 = 4;
+/// How often a writer that waits for a checkpoint looks whether it has failed.
+const CHECK_EVERY: Duration = Duration::from_millis(50);
 const WRITE: &str = "write to the embedded database";
 
 /// When the writer of a job is answered.
@@ -146,24 +149,34 @@ where
     }
 }
 
+/// The files that the writer writes to, and what brings them into the database.
+pub(crate) struct Files {
+    pub(crate) log: Log,
+    /// A checkpoint begins when this much was written.
+    pub(crate) log_bytes_max: u64,
+    pub(crate) mark: Mark,
+    pub(crate) checkpoints: Checkpoints,
+}
+
 /// The state of the writer's thread.
 pub(crate) struct Writer {
     shared: Arc<Shared>,
-    open: Option<Arc<Open>>,
-    mark: Mark,
-    group: u64,
+    open: Arc<Open>,
+    files: Files,
     /// Until when what was answered as visible is synced, if there is such.
     sync_by: Option<Instant>,
+    /// The last group that was written, synced or not.
+    written: u64,
 }
 
 impl Writer {
-    pub(crate) fn new(shared: Arc<Shared>, open: Arc<Open>, mark: Mark, group: u64) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, open: Arc<Open>, files: Files) -> Self {
         Self {
             shared,
-            open: Some(open),
-            mark,
-            group,
+            open,
+            files,
             sync_by: None,
+            written: 0,
         }
     }
 
@@ -213,12 +226,8 @@ impl Writer {
             return;
         }
         let durable = jobs.iter().any(|j| j.answer() == Answer::WhenDurable);
-        let durability = if durable && !sabotage::on(Switch::DurableBeforeFsync) {
-            Durability::Immediate
-        } else {
-            Durability::None
-        };
-        let result = self.guarded(|this| this.commit(&mut jobs, durability));
+        let durable = durable && !sabotage::on(Switch::DurableBeforeFsync);
+        let result = self.guarded(|this| this.commit(&mut jobs, durable));
         for job in jobs {
             job.done(match &result {
                 Ok(()) => Ok(()),
@@ -236,45 +245,57 @@ impl Writer {
         self.sync_by = None;
         if self.shared.health().is_ok() {
             // A failure is kept: the next write hears of it, and so does readiness.
-            drop(self.guarded(|this| this.commit(&mut [], Durability::Immediate)));
+            drop(self.guarded(Self::sync_log));
+            self.checkpoint();
         }
     }
 
-    fn commit(&mut self, jobs: &mut [Box<dyn Job>], durability: Durability) -> Result<()> {
-        let failed = |e: redb::Error| from_database(WRITE, e);
-        let group = self.group + 1;
-        self.transact(jobs, durability, group).map_err(failed)?;
-        self.group = group;
-        match durability {
-            Durability::Immediate => {
-                self.sync_by = None;
-                self.mark.set(group).map_err(|e| from_io(WRITE, e))
-            }
-            _ => {
-                self.sync_by.get_or_insert(Instant::now() + SYNC_WITHIN);
-                Ok(())
-            }
-        }
-    }
-
-    fn transact(
-        &self,
-        jobs: &mut [Box<dyn Job>],
-        durability: Durability,
-        number: u64,
-    ) -> Result<(), redb::Error> {
-        let open = self.open.as_ref().ok_or(redb::Error::DatabaseClosed)?;
-        let mut transaction: WriteTransaction = open.database.begin_write()?;
-        transaction.set_durability(durability)?;
-        let mut group = Group::new(&transaction, number);
+    fn commit(&mut self, jobs: &mut [Box<dyn Job>], durable: bool) -> Result<()> {
+        let (layers, stamp) = self.open.live.next_group();
+        let mut group = Group::new(&layers, stamp, self.files.log.next(stamp.group));
         for job in jobs {
-            job.apply(&mut group)?;
+            let applied = job.apply(&mut group);
+            applied.map_err(|e| from_database(WRITE, e))?;
         }
-        group.put(META, GROUP_KEY, &number.to_be_bytes())?;
-        // Closes its tables.
-        drop(group);
-        transaction.commit()?;
+        self.written = stamp.group;
+        if durable {
+            self.sync_log()?;
+        } else {
+            self.sync_by.get_or_insert(Instant::now() + SYNC_WITHIN);
+        }
+        self.open.live.publish(stamp.group);
+        if durable {
+            self.checkpoint();
+        }
         Ok(())
+    }
+
+    /// Brings what was written to the disk.
+    fn sync_log(&mut self) -> Result<()> {
+        self.sync_by = None;
+        let last = self.written;
+        let Files { log, mark, .. } = &mut self.files;
+        let synced = log.sync(last).and_then(|()| mark.set(last));
+        synced.map_err(|e| from_io(WRITE, e))
+    }
+
+    /// Begins a checkpoint when there is enough for one and the last one has ended. Waits for it
+    /// only when the log has grown far beyond: then the disk can't keep up.
+    fn checkpoint(&mut self) {
+        let bytes = self.files.log.bytes();
+        if bytes < self.files.log_bytes_max || self.shared.health().is_err() {
+            return;
+        }
+        let far = bytes >= self.files.log_bytes_max.saturating_mul(LOG_GROWTH_MAX);
+        while far && self.open.live.checkpoint_under_way(CHECK_EVERY) {
+            if self.shared.health().is_err() {
+                return;
+            }
+        }
+        if let Some(frozen) = self.open.live.freeze() {
+            self.files.log.turn();
+            self.files.checkpoints.begin(frozen);
+        }
     }
 
     /// After the first failure nothing is written any more: a sync that failed may have thrown
@@ -293,11 +314,27 @@ impl Writer {
         if self.sync_by.is_some() {
             self.sync();
         }
-        self.shared.forget();
+        let Self {
+            shared,
+            open,
+            files,
+            written,
+            ..
+        } = self;
+        // Waits for the checkpoint that is under way.
+        drop(files);
+        if written > 0
+            && shared.health().is_ok()
+            && let Some(frozen) = open.live.freeze()
+        {
+            // Then the next opening finds nothing to do. Should it fail, the log has it.
+            checkpoint::write(&shared, &open, &frozen);
+        }
+        shared.forget();
         // The last reference closes the database and then unlocks the folder.
-        self.open = None;
+        drop(open);
         for closer in closers {
-            drop(closer.send(self.shared.health()));
+            drop(closer.send(shared.health()));
         }
     }
 }

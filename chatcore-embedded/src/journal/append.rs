@@ -68,7 +68,7 @@ impl Job for Append {
         tail.next = tail.next.next();
         let value = [&record.at.0.to_be_bytes(), &*record.bytes].concat();
         let key = record_key(self.partition, record.offset);
-        group.put(table(self.log), key.bytes(), &value)?;
+        group.put_bytes(table(self.log), key.bytes(), &value.into())?;
         group.put(
             TAILS,
             tail_key(self.log, self.partition).bytes(),

@@ -93,6 +93,6 @@ pub(super) fn put<T: Serialize>(
     value: &T,
 ) -> Result<(), Failure> {
     let bytes = record::encode(value).map_err(Failure::Refused)?;
-    group.put(table, key.bytes(), &bytes)?;
+    group.put_bytes(table, key.bytes(), &bytes)?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::{
 
 use chatcore::ids::{Node, StreamId};
 
-use crate::{database::group_of, tables::Snapshot, writer::Failure};
+use crate::tables::Snapshot;
 
 /// Each node with the last group that it has read.
 type Followers = BTreeMap<Node, u64>;
@@ -29,15 +29,15 @@ impl Routes {
         &self,
         stream: &StreamId,
         node: &Node,
-        begin: &dyn Fn() -> Result<Snapshot, Failure>,
-    ) -> Result<Snapshot, Failure> {
+        begin: &dyn Fn() -> Snapshot,
+    ) -> Snapshot {
         let mut routes = self.lock();
-        let view = begin()?;
-        let group = group_of(&view)?;
+        let view = begin();
+        let group = view.moment();
         // Who follows again was seen by the saves since the first time.
         let followers = routes.entry(stream.clone()).or_default();
         followers.entry(node.clone()).or_insert(group);
-        Ok(view)
+        view
     }
 
     pub(super) fn remove(&self, stream: &StreamId, node: &Node) {

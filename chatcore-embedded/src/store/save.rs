@@ -110,16 +110,16 @@ fn apply(group: &mut Group<'_>, batch: &PartitionBatch, mark: Mark) -> Result<To
             touched.insert(StreamId::Dialog(cursor.dialog));
         }
         let cause = decision.cause.0;
-        group.put(OUTBOX, Key::of(partition).u64(cause).bytes(), &stored.bytes)?;
+        group.put_bytes(OUTBOX, Key::of(partition).u64(cause).bytes(), &stored.bytes)?;
         // A snapshot of this batch covers it already.
         if !replaced.contains(&decision.target) {
             let key = layout::target_key(partition, &decision.target).u64(cause);
-            group.put(STATE_TAILS, key.bytes(), &stored.bytes)?;
+            group.put_bytes(STATE_TAILS, key.bytes(), &stored.bytes)?;
         }
     }
     for (target, snapshot) in &batch.snapshots {
         let key = layout::target_key(partition, target);
-        group.put(STATES, key.bytes(), snapshot)?;
+        group.put_bytes(STATES, key.bytes(), snapshot)?;
         group.remove_range(STATE_TAILS, &key.prefix())?;
     }
     for (target, lines) in &batch.due {
@@ -137,7 +137,7 @@ fn apply(group: &mut Group<'_>, batch: &PartitionBatch, mark: Mark) -> Result<To
         dialogs: batch.dialogs,
         received,
         events: batch.events,
-        trial: batch.trial,
+        trial: batch.trial.clone(),
         ..mark
     };
     layout::put(group, MARKS, &Key::of(partition), &mark)?;

@@ -131,9 +131,7 @@ impl StreamStore for EmbeddedStore {
             limit,
         } = follow;
         let (routes, followed_stream) = (Arc::clone(&self.routes), stream.clone());
-        let moment = move |begin: &dyn Fn() -> Result<Snapshot, Failure>| {
-            routes.add(&followed_stream, &node, begin)
-        };
+        let moment = move |begin: &dyn Fn() -> Snapshot| routes.add(&followed_stream, &node, begin);
         let followed_stream = stream.clone();
         let read = self.database.read_from(moment, move |view| {
             let stream = StreamView::new(view, &followed_stream, partitions)?;

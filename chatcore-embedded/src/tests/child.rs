@@ -57,7 +57,9 @@ async fn append_until_killed() {
 }
 
 async fn open_ports(folder: &Path) -> Embedded {
-    Embedded::open(Options::new(folder), Arc::new(SystemClock))
+    // So small that it is killed in checkpoints too.
+    let options = Options::new(folder).with_log_bytes_max(64 << 10);
+    Embedded::open(options, Arc::new(SystemClock))
         .await
         .unwrap()
 }

@@ -72,60 +72,22 @@ async fn a_garbled_file_is_refused_or_whole() {
     assert!(refused > 10, "only {refused} were noticed");
 }
 
-/// After a crash the database goes back by one group when the last one does not add up: right for
-/// a torn group, wrong for one that was answered. The mark tells.
+/// Files from before an answered write, as a backup put back in part leaves them: the mark tells.
 #[tokio::test]
 async fn a_folder_that_lost_an_answered_group_is_refused() {
+    const FILES: [&str; 3] = ["chatcore.redb", "log-0", "log-1"];
     let _whole = whole();
     let folder = folder_with_records(5).await;
-    let path = folder.path().join("chatcore.redb");
-    let before = fs::read(&path).unwrap();
+    let path = |file: &str| folder.path().join(file);
+    let before = FILES.map(|file| fs::read(path(file)).unwrap());
     let database = open_real(folder.path()).unwrap();
     write(&database, 5, Answer::WhenDurable).await.unwrap();
     database.close().await.unwrap();
-    fs::write(&path, before).unwrap();
+    for (file, bytes) in FILES.into_iter().zip(before) {
+        fs::write(path(file), bytes).unwrap();
+    }
     let error = refused(folder.path(), ErrorKind::Corrupt);
     assert!(error.to_string().contains("answered"), "{error}");
-}
-
-/// The last group before a crash, damaged in each sector that it wrote: whole or refused.
-#[tokio::test]
-async fn damage_to_the_last_answered_group_is_never_silent() {
-    const SECTOR_BYTES: usize = 512;
-    let _whole = whole();
-    let folder = tempfile::tempdir().unwrap();
-    let database = open_real(folder.path()).unwrap();
-    for n in 0..20 {
-        write(&database, n, Answer::WhenDurable).await.unwrap();
-    }
-    let path = folder.path().join("chatcore.redb");
-    let before = fs::read(&path).unwrap();
-    write(&database, 20, Answer::WhenDurable).await.unwrap();
-    // As a crash leaves them: the database is still open.
-    let after = fs::read(&path).unwrap();
-    let crashed = tempfile::tempdir().unwrap();
-    for name in ["mark", "format.json"] {
-        fs::copy(folder.path().join(name), crashed.path().join(name)).unwrap();
-    }
-    database.close().await.unwrap();
-
-    let sectors = after.chunks(SECTOR_BYTES).zip(before.chunks(SECTOR_BYTES));
-    let written_to = sectors.enumerate().filter(|(_, (a, b))| a != b);
-    let mut refused = 0;
-    for at in written_to.map(|(i, _)| i * SECTOR_BYTES) {
-        let mut damaged = after.clone();
-        damaged[at..at + SECTOR_BYTES].fill(0x5a);
-        fs::write(crashed.path().join("chatcore.redb"), damaged).unwrap();
-        match open_real(crashed.path()) {
-            Ok(database) => {
-                assert_eq!(written(&database).await.len(), 21, "sector at {at}");
-                database.close().await.unwrap();
-                fs::copy(folder.path().join("mark"), crashed.path().join("mark")).unwrap();
-            }
-            Err(_) => refused += 1,
-        }
-    }
-    assert!(refused > 3, "only {refused} were noticed");
 }
 
 #[tokio::test]
@@ -152,7 +114,7 @@ async fn a_newer_format_is_refused_and_left_as_it_is() {
     let _whole = whole();
     let folder = folder_with_records(5).await;
     let path = folder.path().join("format.json");
-    let newer = r#"{ "format": 2, "shards": ["a", "b"] }"#;
+    let newer = r#"{ "format": 3, "shards": ["a", "b"] }"#;
     fs::write(&path, newer).unwrap();
     let before = fs::read(folder.path().join("chatcore.redb")).unwrap();
     refused(folder.path(), ErrorKind::NewerFormat);

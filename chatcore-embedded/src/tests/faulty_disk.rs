@@ -5,7 +5,7 @@ use std::{
     io,
     path::Path,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
 };
@@ -48,6 +48,8 @@ struct State {
     plan: Mutex<Plan>,
     syncs: AtomicU64,
     power: AtomicBool,
+    /// Every file that was opened: the power goes for all of them.
+    files: Mutex<Vec<Weak<Mutex<Inner>>>>,
 }
 
 impl FaultyDisk {
@@ -56,6 +58,7 @@ impl FaultyDisk {
             plan: Mutex::new(plan),
             syncs: AtomicU64::new(0),
             power: AtomicBool::new(true),
+            files: Mutex::default(),
         }))
     }
 
@@ -81,13 +84,15 @@ impl Disk for FaultyDisk {
         let real = RealDisk.open(path)?;
         let mut image = vec![0; usize::try_from(real.len()?).unwrap()];
         real.read(0, &mut image)?;
+        let inner = Arc::new(Mutex::new(Inner {
+            real,
+            image,
+            unsynced: Vec::new(),
+        }));
+        self.0.files.lock().unwrap().push(Arc::downgrade(&inner));
         Ok(DiskFile(Box::new(FaultyFile {
             state: Arc::clone(&self.0),
-            inner: Mutex::new(Inner {
-                real,
-                image,
-                unsynced: Vec::new(),
-            }),
+            inner,
         })))
     }
 }
@@ -95,7 +100,7 @@ impl Disk for FaultyDisk {
 #[derive(Debug)]
 struct FaultyFile {
     state: Arc<State>,
-    inner: Mutex<Inner>,
+    inner: Arc<Mutex<Inner>>,
 }
 
 #[derive(Debug)]
@@ -198,6 +203,11 @@ impl StorageBackend for FaultyFile {
             self.state.power.store(false, SeqCst);
             if let Some(seed) = plan.torn {
                 inner.tear(seed)?;
+                drop(inner);
+                let files = self.state.files.lock().unwrap();
+                for (i, file) in files.iter().filter_map(Weak::upgrade).enumerate() {
+                    file.lock().unwrap().tear(seed + i as u64)?;
+                }
             }
             return Err(io::Error::other("the power went off"));
         }

@@ -5,6 +5,8 @@ mod damage;
 mod faulty_disk;
 mod full_disk;
 mod journal;
+mod layers;
+mod log;
 mod power_cut;
 
 use std::path::Path;
@@ -34,6 +36,12 @@ fn whole() -> impl Sized {
 /// Opens with this disk, blocking, as a process would at its start.
 fn open(folder: &Path, disk: &dyn Disk) -> Result<Database> {
     Database::open(&Options::new(folder), disk, &SystemClock)
+}
+
+/// As [`open`], with a log so small that there are many checkpoints.
+fn open_with_small_log(folder: &Path, disk: &dyn Disk) -> Result<Database> {
+    let options = Options::new(folder).with_log_bytes_max(64 << 10);
+    Database::open(&options, disk, &SystemClock)
 }
 
 fn open_real(folder: &Path) -> Result<Database> {
