@@ -181,7 +181,9 @@ async fn take(cx: &Context, takeover: &Takeover, commands_end: Offset) -> Result
             && mark.applied <= commands_end
             && !takeover.rebuild;
         let from = match is_whole && mark.events <= receipt.offset {
-            true => mark.events.max(first),
+            // With the record before it, which is of the owner who noted the place: without its
+            // fence, what a former owner published after it would count.
+            true => Offset(mark.events.0.saturating_sub(1)).max(first),
             false => first,
         };
         let mut published = Published::default();

@@ -12,7 +12,7 @@ use super::bench::{Bench, anna, internal, open};
 use crate::{
     content::Sealed,
     dialog::CustomerCommand,
-    engine::{EngineConfig, Machine},
+    engine::{EngineConfig, Machine, testing},
     error::{ErrorKind, Result},
     ids::{CustomerId, DialogId, Fence, Offset, Participant, Partition, Target},
     journal::{Log, SnapshotTable},
@@ -100,6 +100,41 @@ async fn the_view_of_another_journal_is_refused_and_left_as_it_is() {
         .await;
     bench.applied().await;
     engine.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_former_owner_published_late_is_void_for_the_next_one_too() {
+    let bench = Bench::new(1);
+    let former = bench.start(EngineConfig::default());
+    bench.append(&open(&anna())).await;
+    bench.applied().await;
+    former.stop().await.unwrap();
+    let marks = async || bench.ports.partitions.marks(&[P0]).await.unwrap();
+    let before = marks().await[0].events;
+    let engine = bench.start(EngineConfig::default());
+    bench
+        .until(|| async { marks().await[0].events > before })
+        .await;
+    engine.kill().await;
+    // The owner dies before the next command. The one before it, on a former primary of the store,
+    // decides that on its own.
+    let boris = Target::Customer(CustomerId::try_new("boris").unwrap());
+    let (_, cause) = bench
+        .append(&open(&CustomerId::try_new("boris").unwrap()))
+        .await;
+    let void = EventRecord::Decided {
+        fence: Fence(1),
+        decision: Box::new(testing::decision(cause.0)),
+    };
+    let bytes = record::encode(&void).unwrap();
+    let pending = bench.ports.journal.try_append(Log::Events, P0, bytes);
+    pending.unwrap().await.unwrap();
+    let engine = bench.start(EngineConfig::default());
+    bench.applied().await;
+    engine.stop().await.unwrap();
+    let published = bench.published(P0).await;
+    let of_it = published.iter().find(|d| d.cause == cause);
+    assert_eq!(of_it.map(|d| &d.target), Some(&boris));
 }
 
 #[tokio::test(start_paused = true)]
