@@ -110,7 +110,9 @@ fn apply(group: &mut Group<'_>, batch: &PartitionBatch, mark: Mark) -> Result<To
             touched.insert(StreamId::Dialog(cursor.dialog));
         }
         let cause = decision.cause.0;
-        group.put_bytes(OUTBOX, Key::of(partition).u64(cause).bytes(), &stored.bytes)?;
+        if decision.cause >= mark.trimmed {
+            group.put_bytes(OUTBOX, Key::of(partition).u64(cause).bytes(), &stored.bytes)?;
+        }
         // A snapshot of this batch covers it already.
         if !replaced.contains(&decision.target) {
             let key = layout::target_key(partition, &decision.target).u64(cause);

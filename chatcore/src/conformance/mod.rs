@@ -76,6 +76,7 @@ macro_rules! conformance_tests {
             a_save_of_another_incarnation_is_a_conflict,
             batches_of_different_partitions_are_independent,
             the_outbox_keeps_decisions_until_they_are_trimmed,
+            a_rebuild_puts_nothing_into_the_outbox_that_was_trimmed,
             a_snapshot_replaces_the_tail,
             due_lines_are_replaced_and_come_in_order,
             a_rebuild_forgets_and_is_not_built_until_done,

@@ -140,6 +140,29 @@ pub async fn the_outbox_keeps_decisions_until_they_are_trimmed(ports: Ports) {
     assert_eq!(mark(&ports, P0).await.trimmed, Offset(2));
 }
 
+/// What was emitted and committed before a partition is built again is not in its outbox.
+pub async fn a_rebuild_puts_nothing_into_the_outbox_that_was_trimmed(ports: Ports) {
+    let mut writer = Writer::own(&ports, P0).await;
+    let begun = Mark {
+        incarnation: writer.incarnation,
+        trimmed: Offset(2),
+        ..Mark::default()
+    };
+    let store = &ports.partitions;
+    store
+        .rebuild(P0, writer.fence, Rebuild::Begin(begun))
+        .await
+        .unwrap();
+    writer.save(&ports, &["a", "b", "c"]).await;
+    store
+        .rebuild(P0, writer.fence, Rebuild::Done)
+        .await
+        .unwrap();
+    let outbox = store.outbox(P0).await.unwrap();
+    let causes: Vec<Offset> = outbox.into_iter().map(|d| d.cause).collect();
+    assert_eq!(causes, [Offset(2)]);
+}
+
 /// A state is the newest snapshot and the decisions after it.
 pub async fn a_snapshot_replaces_the_tail(ports: Ports) {
     let mut writer = Writer::own(&ports, P0).await;

@@ -222,7 +222,9 @@ impl PartitionData {
             }
             let state = self.states.entry(decision.target.clone()).or_default();
             state.decisions.push(bytes);
-            self.outbox.insert(decision.cause, decision);
+            if decision.cause >= self.mark.trimmed {
+                self.outbox.insert(decision.cause, decision);
+            }
         }
         for (target, snapshot) in batch.snapshots {
             let state = StateData {

@@ -84,7 +84,7 @@ pub struct PartitionBatch {
     /// The store's `applied` after.
     pub applied: Offset,
     /// The decisions, in order. Their events are appended to the streams, they themselves to the
-    /// outbox and to the tail of their target's state.
+    /// tail of their target's state and, from [`Mark::trimmed`] on, to the outbox.
     pub decisions: Vec<StoredDecision>,
     /// New snapshots: each replaces the target's former one and its tail of decisions.
     pub snapshots: Vec<(Target, Bytes)>,
