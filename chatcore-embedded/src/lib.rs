@@ -15,6 +15,7 @@ mod disk;
 mod embedded;
 mod error;
 mod folder;
+mod gathered;
 mod journal;
 mod keys;
 mod layer;

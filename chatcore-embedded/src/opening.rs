@@ -13,6 +13,7 @@ use crate::{
     disk::Disk,
     error::{corrupt, from_database, from_io},
     folder::{FORMAT, Folder, Format},
+    gathered::Gathered,
     keys::u64_at,
     layer::Stamp,
     layers::{Base, Layers},
@@ -107,6 +108,7 @@ fn create(
 
 fn open_file(path: &Path, options: &Options, disk: &dyn Disk) -> Result<redb::Database> {
     let file = disk.open(path).map_err(|e| from_io(OPEN, e))?;
+    let file = Gathered::new(file);
     let open = || -> Result<redb::Database, redb::Error> {
         let database = builder(options)
             .set_check_integrity_on_open(options.check_on_open == CheckOnOpen::Always)
