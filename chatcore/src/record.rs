@@ -90,8 +90,12 @@ pub enum Command<B> {
 pub enum ParkedCommand {
     /// Decide it now: this worker can read it, or a person wants it tried again.
     Retry,
-    /// Give it up: it is rejected as `unreadable` and becomes a dead letter.
-    GiveUp,
+    /// Give it up, if it is still the first: it is rejected as `unreadable` and becomes a dead
+    /// letter.
+    GiveUp {
+        /// Its offset, so that this, sent twice, takes no other.
+        offset: Offset,
+    },
 }
 
 /// Names a command, so that it is done once.
@@ -445,6 +449,9 @@ pub struct Decision {
     /// and all that is said "of the command" is of the parked one.
     #[serde(default)]
     pub unparked: Option<Offset>,
+    /// The follow-up that brought it up again, if one did: it was received with this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brought_up_by: Option<CommandId>,
     /// What happened to it.
     pub verdict: Verdict,
     /// New events, one entry a stream.
@@ -459,6 +466,21 @@ pub struct Decision {
     pub forget: Vec<StreamId>,
     /// Dialogs opened: how far the partition's counter moved.
     pub dialogs_opened: u32,
+}
+
+impl Decision {
+    /// The follow-ups that were received with it: where each comes from, its cause and index.
+    pub(crate) fn received(&self) -> impl Iterator<Item = (Partition, (Offset, u32))> {
+        let ids = std::iter::once(&self.id).chain(&self.brought_up_by);
+        ids.filter_map(|id| match id {
+            CommandId::FollowUp {
+                partition,
+                offset,
+                index,
+            } => Some((*partition, (*offset, *index))),
+            _ => None,
+        })
+    }
 }
 
 /// What happened to a command.

@@ -164,6 +164,7 @@ impl Owner {
             settled: 0,
             reply_to: None,
             unparked: None,
+            brought_up_by: None,
             verdict: Verdict::Decided(Outcome::Accepted(accepted)),
             appended: vec![appended],
             cursors: Vec::new(),

@@ -8,6 +8,7 @@ mod bench;
 mod process;
 mod project;
 mod rules;
+mod services;
 mod setup;
 mod simulate;
 mod stages;
@@ -35,6 +36,8 @@ usage: cargo xtask <chore>
   simulate --seeds N --from S
                           run the core under faults drawn from seeds; more options are in
                           chatcore/examples/simulate.rs
+  services up [--brokers 1|3] | down | status
+                          an Apache Kafka and a Redis with Sentinel on loopback, for tests
   types [--check]         write the types of the pages from the schema of the frames, or only compare
   rules                   check the source against the rules that no compiler knows
 ";
@@ -62,6 +65,7 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         ["websocket"] => websocket::run_cases(&project).map(|()| ExitCode::SUCCESS),
         ["bench", words @ ..] => bench::run(&project, words).map(|()| ExitCode::SUCCESS),
         ["simulate", words @ ..] => simulate::simulate(&project, words).map(|()| ExitCode::SUCCESS),
+        ["services", words @ ..] => services::run(&project, words).map(|()| ExitCode::SUCCESS),
         ["types"] => types::write(&project).map(|()| ExitCode::SUCCESS),
         ["types", "--check"] => types::check(&project).map(|()| ExitCode::SUCCESS),
         ["rules"] => rules::run(&project),

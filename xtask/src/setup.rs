@@ -1,7 +1,7 @@
 //! `cargo xtask setup`: brings what the tests need to a machine that has only Rust, a C compiler
 //! and Debian's or Ubuntu's own packages. Quick when all is there.
 
-mod apt;
+pub(crate) mod apt;
 mod cargo_deny;
 mod chromium;
 mod node;

@@ -169,6 +169,7 @@ impl Writer {
             settled: 0,
             reply_to: None,
             unparked: None,
+            brought_up_by: None,
             verdict: Verdict::Decided(Outcome::Accepted(Accepted {
                 dialog: Some(dialog),
                 seq,

@@ -146,6 +146,7 @@ mod tests {
             settled: 0,
             reply_to: None,
             unparked: None,
+            brought_up_by: None,
             verdict: Verdict::Repeated(Reply::Settled),
             appended: Vec::new(),
             cursors: Vec::new(),

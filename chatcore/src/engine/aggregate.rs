@@ -205,6 +205,7 @@ impl Aggregate {
             settled: record.settled,
             reply_to: record.reply_to.clone(),
             unparked: None,
+            brought_up_by: None,
             verdict,
             appended: Vec::new(),
             cursors: Vec::new(),

@@ -252,15 +252,10 @@ impl Lane {
     /// # Errors
     /// `Corrupt` when the state is not the one that it was made on: the lane must be given up.
     pub(super) fn take_in(&mut self, decision: Decision, stage: &mut Stage) -> Result<()> {
-        if let CommandId::FollowUp {
-            partition,
-            offset,
-            index,
-        } = &decision.id
-        {
-            let last = self.received.entry(*partition).or_default();
-            *last = (*last).max((*offset, *index));
-            stage.received.insert(*partition, *last);
+        for (partition, place) in decision.received() {
+            let last = self.received.entry(partition).or_default();
+            *last = (*last).max(place);
+            stage.received.insert(partition, *last);
         }
         self.dialogs += u64::from(decision.dialogs_opened);
         self.clock += 1;

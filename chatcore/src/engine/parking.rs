@@ -113,6 +113,9 @@ impl Aggregate {
                 seq: crate::ids::Seq(0),
             })));
         };
+        if matches!(what, ParkedCommand::GiveUp { offset } if offset != first.offset) {
+            return nothing(Verdict::Decided(Outcome::Rejected(Rejection::Void)));
+        }
         let parked = Input {
             record: &first.command,
             ..*input
@@ -125,7 +128,7 @@ impl Aggregate {
         let body = record::decode::<Command<Sealed>>(&record.body);
         let mut decision = match (what, repeated, body) {
             (_, Some(reply), _) => self.blank(&parked, at, Verdict::Repeated(reply)),
-            (ParkedCommand::GiveUp, ..) => self.dead_letter(&parked, "given_up"),
+            (ParkedCommand::GiveUp { .. }, ..) => self.dead_letter(&parked, "given_up"),
             (ParkedCommand::Retry, ..) if !self.level_known() => {
                 return nothing(Verdict::Decided(Outcome::Rejected(Rejection::Void)));
             }
@@ -141,6 +144,10 @@ impl Aggregate {
             (ParkedCommand::Retry, ..) => self.dead_letter(&parked, "unreadable"),
         };
         decision.unparked = Some(first.offset);
+        decision.brought_up_by = match &input.record.id {
+            id @ CommandId::FollowUp { .. } => Some(id.clone()),
+            _ => None,
+        };
         if self.parked.len() > 1 {
             decision.follow_ups.push(FollowUp {
                 target: self.target().clone(),

@@ -20,6 +20,7 @@ pub(crate) fn decision(cause: u64) -> Decision {
         settled: 0,
         reply_to: None,
         unparked: None,
+        brought_up_by: None,
         verdict: Verdict::Decided(Outcome::Accepted(Accepted {
             dialog: None,
             seq: Seq(0),

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     commands::NewCommand,
     error::Result,
-    ids::{NodeId, Partition, Target},
+    ids::{NodeId, Offset, Partition, Target},
     journal::Log,
     record::{self, Command, CommandRecord, FORMAT_VERSION, ParkedCommand},
 };
@@ -28,8 +28,7 @@ pub(super) struct Faults {
     /// When the replica of a failover stops following, by the entry of the plan.
     replicas: BTreeSet<(u64, usize)>,
     planned: usize,
-    /// Customers with a command of a newer format: giving up takes the first that is parked, so
-    /// that each has at most one.
+    /// Customers with a command of a newer format, at most one each.
     newer: BTreeSet<usize>,
     /// What is over when.
     ends: BTreeMap<(i64, usize), Ends>,
@@ -44,7 +43,7 @@ enum Ends {
     Weather,
     Push,
     /// A command of a newer format is given up, and what is parked behind it goes on.
-    Newer(usize),
+    Newer(usize, Offset),
 }
 
 impl Faults {
@@ -192,8 +191,9 @@ impl Faults {
             *version = FORMAT_VERSION + 1;
         }
         record.body = body.into();
-        write(world, &record)?;
-        self.ends(world, (2_000 + pick % 15_000, entry), Ends::Newer(who));
+        let offset = write(world, &record)?;
+        let ends = Ends::Newer(who, offset);
+        self.ends(world, (2_000 + pick % 15_000, entry), ends);
         Ok(())
     }
 
@@ -257,7 +257,10 @@ fn over(world: &World, nodes: &mut [SimNode], ends: &Ends) -> Result<()> {
         Ends::Past => world.servers.forget_former(),
         Ends::Weather => world.post.set(Weather::default()),
         Ends::Push => nodes.iter().for_each(|node| node.push.set(0)),
-        Ends::Newer(who) => write(world, &to_parked(*who, ParkedCommand::GiveUp)?)?,
+        Ends::Newer(who, offset) => {
+            let offset = *offset;
+            write(world, &to_parked(*who, ParkedCommand::GiveUp { offset })?)?;
+        }
     }
     Ok(())
 }
@@ -292,11 +295,10 @@ fn to_parked(who: usize, what: ParkedCommand) -> Result<CommandRecord> {
     NewCommand::internal(target, Command::Parked(what)).record()
 }
 
-fn write(world: &World, record: &CommandRecord) -> Result<()> {
+fn write(world: &World, record: &CommandRecord) -> Result<Offset> {
     let partition = record.target.partition(PARTITIONS);
     let bytes = record::encode(record)?;
-    world.broker.append(Log::Commands, partition, bytes);
-    Ok(())
+    Ok(world.broker.append(Log::Commands, partition, bytes).offset)
 }
 
 /// Somebody writes what can't be read.

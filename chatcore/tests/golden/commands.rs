@@ -385,7 +385,10 @@ pub(crate) fn commands() -> Vec<(&'static str, Command<Sealed>)> {
             })),
         ),
         ("parked.retry", Command::Parked(ParkedCommand::Retry)),
-        ("parked.give_up", Command::Parked(ParkedCommand::GiveUp)),
+        (
+            "parked.give_up",
+            Command::Parked(ParkedCommand::GiveUp { offset: Offset(70) }),
+        ),
     ];
     customer.chain(desk).chain(others).collect()
 }

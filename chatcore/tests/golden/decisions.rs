@@ -170,6 +170,7 @@ fn decision(id: CommandId, verdict: Verdict) -> Decision {
         settled: record.settled,
         reply_to: record.reply_to,
         unparked: None,
+        brought_up_by: None,
         verdict,
         appended: Vec::new(),
         cursors: Vec::new(),
@@ -189,6 +190,11 @@ pub(crate) fn decisions() -> Vec<(&'static str, Decision)> {
         .collect();
     let whole = Decision {
         unparked: Some(Offset(70)),
+        brought_up_by: Some(CommandId::FollowUp {
+            partition: Partition(1),
+            offset: Offset(68),
+            index: 2,
+        }),
         appended: appended(),
         cursors: cursors(),
         follow_ups: vec![FollowUp {

@@ -8,7 +8,8 @@ use crate::{
     dialog::{CustomerCommand, Open, Rejection},
     engine::{Aggregate, Input, PARKED_MAX},
     ids::{
-        ChannelId, CustomerId, DeviceId, DialogId, Label, Offset, Participant, Target, TenantId,
+        ChannelId, CustomerId, DeviceId, DialogId, Label, Offset, Participant, Partition, Target,
+        TenantId,
     },
     queue::Policies,
     record::{
@@ -149,8 +150,20 @@ fn a_newer_body_parks_all_that_follows_until_it_is_known() {
     assert_eq!(unparked.unparked, Some(Offset(1)));
     assert_eq!(unparked.id, first.id, "its author hears of it");
     assert_eq!(unparked.follow_ups.len(), 1, "the next one is brought up");
-    let last = bench.send(&internal(ParkedCommand::Retry));
+    let next = CommandRecord {
+        id: CommandId::FollowUp {
+            partition: Partition(0),
+            offset: Offset(9),
+            index: 1,
+        },
+        ..internal(ParkedCommand::Retry)
+    };
+    let last = bench.send(&next);
     assert!(is_accepted(&last) && last.follow_ups.is_empty());
+    assert_eq!(last.id, command(3, open()).id);
+    let received: Vec<_> = last.received().collect();
+    // Whoever replays the decision must know the follow-up when it comes again.
+    assert_eq!(received, [(Partition(0), (Offset(9), 1))]);
     assert!(is_accepted(&bench.send(&command(4, open()))));
 }
 
@@ -158,7 +171,14 @@ fn a_newer_body_parks_all_that_follows_until_it_is_known() {
 fn a_parked_command_can_be_given_up() {
     let mut bench = Bench::new();
     bench.send(&command(1, newer(&open())));
-    let given_up = bench.send(&internal(ParkedCommand::GiveUp));
+    let other = ParkedCommand::GiveUp { offset: Offset(7) };
+    let missed = bench.send(&internal(other));
+    assert_eq!(
+        missed.verdict,
+        Verdict::Decided(Outcome::Rejected(Rejection::Void))
+    );
+    assert_eq!(bench.aggregate.parked().len(), 1);
+    let given_up = bench.send(&internal(ParkedCommand::GiveUp { offset: Offset(0) }));
     assert!(matches!(given_up.verdict, Verdict::DeadLettered { .. }));
     assert!(is_accepted(&bench.send(&command(2, open()))));
 }

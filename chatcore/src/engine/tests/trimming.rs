@@ -118,7 +118,7 @@ async fn a_parked_command_outlives_its_record() {
     let (_, offset) = bench.append(&newer).await;
     assert_eq!(offset, Offset(0));
     all_gone(&bench).await;
-    let give_up = Command::<Sealed>::Parked(ParkedCommand::GiveUp);
+    let give_up = Command::<Sealed>::Parked(ParkedCommand::GiveUp { offset });
     let anna_ = Target::Customer(anna());
     let give_up = internal(anna_.clone(), Participant::System, give_up);
     bench.append(&give_up).await;

@@ -1,0 +1,251 @@
+//! `cargo xtask services up|down|status`: an Apache Kafka and a Redis with Sentinel on loopback, for
+//! the tests that need the real things.
+//!
+//! `CHATCORE_KAFKA` and `CHATCORE_KEYDB` name others instead: those are used as they are, and nothing
+//! is started in their place.
+
+mod daemon;
+mod kafka;
+mod redis;
+
+use std::env;
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::project::Project;
+use daemon::Daemon;
+
+/// Names a Kafka that is there already: `host:port`, more after commas.
+const KAFKA: &str = "CHATCORE_KAFKA";
+/// Names a store that is there already: `redis+sentinel://host:port,host:port/name`.
+const KEYDB: &str = "CHATCORE_KEYDB";
+
+/// Ports are looked for from here on: below those that outgoing connections take.
+const PORTS_FROM: u16 = 21_000;
+
+/// Carries out `up`, `down` or `status`.
+pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
+    let services = Services {
+        folder: project.path("target/services"),
+    };
+    match words {
+        ["up"] => services.up(project, 1),
+        ["up", "--brokers", count] => match count.parse() {
+            Ok(count @ (1 | 3)) => services.up(project, count),
+            _ => bail!("--brokers is 1 or 3, not `{count}`"),
+        },
+        ["down"] => services.down(),
+        ["status"] => services.status(),
+        other => bail!(
+            "services up [--brokers 1|3], down or status; not `{}`",
+            other.join(" ")
+        ),
+    }
+}
+
+/// What was started, and where it is written down.
+struct Services {
+    folder: PathBuf,
+}
+
+impl Services {
+    fn state(&self) -> PathBuf {
+        self.folder.join("state.json")
+    }
+
+    fn up(&self, project: &Project, brokers: u16) -> Result<()> {
+        if let Some(state) = self.read()? {
+            let started = daemons(&state);
+            if state.get("brokers") == Some(&json!(brokers)) && started.iter().all(Daemon::is_alive)
+            {
+                return self.status();
+            }
+            self.down()?;
+        }
+        fs::create_dir_all(&self.folder).context("the folder of the services")?;
+        let mut ports = Ports(PORTS_FROM);
+        let mut started = Started {
+            services: self,
+            brokers,
+            daemons: Vec::new(),
+        };
+        let up = start_all(project, &mut started, &mut ports);
+        if let Err(error) = up {
+            eprintln!(
+                "stopping what was started; the logs stay in {}",
+                self.folder.display()
+            );
+            stop_all(&started.daemons)?;
+            fs::remove_file(self.state()).or_else(missing_is_fine)?;
+            return Err(error);
+        }
+        self.status()
+    }
+
+    /// Stops what was started here, and nothing else, and removes its data.
+    fn down(&self) -> Result<()> {
+        if let Some(state) = self.read()? {
+            stop_all(&daemons(&state))?;
+            fs::remove_dir_all(&self.folder).context("removing the data of the services")?;
+        }
+        println!("no services are up");
+        Ok(())
+    }
+
+    fn status(&self) -> Result<()> {
+        let state = self.read()?.unwrap_or_default();
+        for (name, key) in [(KAFKA, "kafka"), (KEYDB, "keydb")] {
+            match (env::var(name), state.get(key).and_then(Value::as_str)) {
+                (Ok(given), _) => println!("{name}={given} (given)"),
+                (Err(_), Some(here)) => println!("{name}={here}"),
+                (Err(_), None) => println!("{name} is not up"),
+            }
+        }
+        for daemon in daemons(&state) {
+            let is = if daemon.is_alive() {
+                "runs"
+            } else {
+                "has ended"
+            };
+            println!("  {} {is}, process {}", daemon.name, daemon.pid);
+        }
+        Ok(())
+    }
+
+    fn read(&self) -> Result<Option<Value>> {
+        match fs::read(self.state()) {
+            Ok(bytes) => Ok(Some(
+                serde_json::from_slice(&bytes).context("the services' state.json")?,
+            )),
+            Err(error) => missing_is_fine(error).map(|()| None).map_err(Into::into),
+        }
+    }
+}
+
+/// What has been started so far: written down at once, so that nothing is lost sight of.
+struct Started<'a> {
+    services: &'a Services,
+    brokers: u16,
+    daemons: Vec<Daemon>,
+}
+
+impl Started<'_> {
+    fn add(&mut self, daemon: Daemon) -> Result<()> {
+        self.daemons.push(daemon);
+        self.write(None, None)
+    }
+
+    fn write(&self, kafka: Option<&str>, keydb: Option<&str>) -> Result<()> {
+        let state = json!({
+            "brokers": self.brokers,
+            "kafka": kafka,
+            "keydb": keydb,
+            "daemons": self.daemons.iter().map(Daemon::to_json).collect::<Vec<_>>(),
+        });
+        let text = serde_json::to_vec_pretty(&state)?;
+        fs::write(self.services.state(), text).context("writing the services' state.json")
+    }
+
+    fn folder(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.services.folder.join(name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
+        }
+        fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
+        Ok(folder)
+    }
+}
+
+fn start_all(project: &Project, started: &mut Started<'_>, ports: &mut Ports) -> Result<()> {
+    let kafka = match env::var(KAFKA) {
+        Ok(_) => None,
+        Err(_) => Some(kafka::start(project, started, ports)?),
+    };
+    let keydb = match env::var(KEYDB) {
+        Ok(_) => None,
+        Err(_) => Some(redis::start(started, ports)?),
+    };
+    started.write(kafka.as_deref(), keydb.as_deref())
+}
+
+fn stop_all(daemons: &[Daemon]) -> Result<()> {
+    // The last that were started lean on the first.
+    daemons.iter().rev().try_for_each(Daemon::stop)
+}
+
+fn daemons(state: &Value) -> Vec<Daemon> {
+    let listed = state
+        .get("daemons")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    listed.filter_map(Daemon::from_json).collect()
+}
+
+fn missing_is_fine(error: std::io::Error) -> std::io::Result<()> {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    }
+}
+
+/// Free ports of the loopback interface, each once.
+struct Ports(u16);
+
+impl Ports {
+    fn next(&mut self) -> Result<u16> {
+        while self.0 < u16::MAX {
+            self.0 += 1;
+            if TcpListener::bind((Ipv4Addr::LOCALHOST, self.0)).is_ok() {
+                return Ok(self.0);
+            }
+        }
+        bail!("no port of 127.0.0.1 is free")
+    }
+
+    fn many(&mut self, count: u16) -> Result<Vec<u16>> {
+        (0..count).map(|_| self.next()).collect()
+    }
+}
+
+/// `127.0.0.1` with each of the ports.
+fn addresses(ports: &[u16]) -> String {
+    let addresses: Vec<String> = ports.iter().map(|p| format!("127.0.0.1:{p}")).collect();
+    addresses.join(",")
+}
+
+/// The end of a log, for an error.
+fn end_of(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let first = lines.len().saturating_sub(15);
+    lines.get(first..).unwrap_or_default().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_free_and_come_once() {
+        let mut ports = Ports(PORTS_FROM);
+        let taken = ports.next().unwrap();
+        let held = TcpListener::bind((Ipv4Addr::LOCALHOST, taken)).unwrap();
+        let mut again = Ports(PORTS_FROM);
+        let others = again.many(3).unwrap();
+        assert!(!others.contains(&taken), "{taken} is held");
+        drop(held);
+    }
+
+    #[test]
+    fn what_was_never_started_is_down() {
+        let folder = env::temp_dir().join(format!("chatcore-services-{}", std::process::id()));
+        let services = Services { folder };
+        services.down().unwrap();
+        services.status().unwrap();
+    }
+}

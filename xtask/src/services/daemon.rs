@@ -1,0 +1,160 @@
+//! A process that outlives the chore that started it.
+
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use super::end_of;
+use crate::process;
+
+/// How long one may take to answer.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(90);
+/// How long one may take to end, before it is killed.
+const ENDS_WITHIN: Duration = Duration::from_secs(15);
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A process that was started here. It is known by its number and by when it began, so that
+/// another one with the same number is left alone.
+#[derive(Debug)]
+pub(super) struct Daemon {
+    pub(super) name: String,
+    pub(super) pid: u64,
+    began: u64,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// Starts it in a process group of its own, with a log in the folder.
+    pub(super) fn start(name: &str, command: &mut Command, folder: &Path) -> Result<Self> {
+        let log = folder.join("log");
+        let file = File::create(&log).with_context(|| format!("{}", log.display()))?;
+        let child = command
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().context("the log")?)
+            .stderr(file)
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("can't start {name}"))?;
+        let pid = u64::from(child.id());
+        let began = began(pid).with_context(|| format!("{name} ended at once"))?;
+        Ok(Self {
+            name: name.to_owned(),
+            pid,
+            began,
+            log,
+        })
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        json!({ "name": self.name, "pid": self.pid, "began": self.began, "log": self.log })
+    }
+
+    pub(super) fn from_json(value: &Value) -> Option<Self> {
+        Some(Self {
+            name: value.get("name")?.as_str()?.to_owned(),
+            pid: value.get("pid")?.as_u64()?,
+            began: value.get("began")?.as_u64()?,
+            log: value.get("log")?.as_str()?.into(),
+        })
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        began(self.pid) == Some(self.began)
+    }
+
+    /// What it has written so far.
+    pub(super) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until it is ready.
+    pub(super) fn wait(&self, is_ready: impl Fn() -> bool) -> Result<()> {
+        let end = process::now() + ANSWERS_WITHIN;
+        while !is_ready() {
+            let (name, log) = (&self.name, &self.log);
+            if !self.is_alive() {
+                bail!("{name} has ended ({}):\n{}", log.display(), end_of(log));
+            }
+            if process::now() > end {
+                bail!(
+                    "{name} does not answer within {} s ({}):\n{}",
+                    ANSWERS_WITHIN.as_secs(),
+                    log.display(),
+                    end_of(log)
+                );
+            }
+            thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
+    /// Asks it to end, and kills it if it does not. One that has ended is fine.
+    pub(super) fn stop(&self) -> Result<()> {
+        let end = process::now() + ENDS_WITHIN;
+        self.signal("TERM");
+        while self.is_alive() {
+            if process::now() > end {
+                self.signal("KILL");
+                thread::sleep(LOOK * 5);
+                if self.is_alive() {
+                    bail!("{} does not end, process {}", self.name, self.pid);
+                }
+            }
+            thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
+    fn signal(&self, signal: &str) {
+        if self.is_alive() {
+            // That it ends in between is no error.
+            let _ = Command::new("kill")
+                .args([format!("-{signal}"), self.pid.to_string()])
+                .status();
+        }
+    }
+}
+
+/// When the process began, in the machine's ticks; none when there is no such process, or it is
+/// only waited for.
+fn began(pid: u64) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may have spaces.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    if fields.next()? == "Z" {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daemon_is_known_by_when_it_began_and_ends_when_asked() {
+        let folder = std::env::temp_dir().join(format!("chatcore-daemon-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let started = Daemon::start("sleep", Command::new("sleep").arg("3600"), &folder).unwrap();
+        assert!(started.is_alive());
+        let read = Daemon::from_json(&started.to_json()).unwrap();
+        assert!(read.is_alive());
+        let other = Daemon {
+            began: read.began + 1,
+            ..Daemon::from_json(&started.to_json()).unwrap()
+        };
+        assert!(!other.is_alive());
+        other.stop().unwrap();
+        assert!(started.is_alive(), "another one's number is left alone");
+        started.stop().unwrap();
+        assert!(!started.is_alive());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,128 @@
+//! Apache Kafka from its own jars, in `KRaft` mode: each node is broker and controller.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::{Ports, Started, addresses, daemon::Daemon};
+use crate::process::run;
+use crate::project::{Project, on_path};
+use crate::setup::apt;
+
+/// What the jars are asked for by; also the mark that they are there.
+const POM: &str = "xtask/kafka/pom.xml";
+
+/// The base64 of sixteen bytes, as Kafka wants it.
+const CLUSTER: &str = "Y2hhdGNvcmUtdGVzdHMtMQ";
+
+/// Starts the brokers; answers their addresses.
+pub(super) fn start(
+    project: &Project,
+    started: &mut Started<'_>,
+    ports: &mut Ports,
+) -> Result<String> {
+    let jars = jars(project)?;
+    let count = started.brokers;
+    let (clients, controllers) = (ports.many(count)?, ports.many(count)?);
+    let voters: Vec<String> = (1..=count)
+        .zip(&controllers)
+        .map(|(id, port)| format!("{id}@127.0.0.1:{port}"))
+        .collect();
+    let mut nodes = Vec::new();
+    for ((id, client), controller) in (1..=count).zip(&clients).zip(&controllers) {
+        let name = format!("kafka-{id}");
+        let folder = started.folder(&name)?;
+        let properties = folder.join("server.properties");
+        let text = properties_of(id, (*client, *controller), &voters.join(","), &folder);
+        fs::write(&properties, text).context("writing a broker's properties")?;
+        let format = [
+            "format",
+            "-t",
+            CLUSTER,
+            "-c",
+            "server.properties",
+            "--ignore-formatted",
+        ];
+        let mut tool = java(&jars, "256m", "ERROR");
+        run(tool
+            .arg("kafka.tools.StorageTool")
+            .args(format)
+            .current_dir(&folder))?;
+        let heap = if count == 1 { "512m" } else { "400m" };
+        let mut broker = java(&jars, heap, "INFO");
+        broker.args(["kafka.Kafka", "server.properties"]);
+        let node = Daemon::start(&name, &mut broker, &folder)?;
+        started.add(node)?;
+        nodes.push(started.daemons.len() - 1);
+    }
+    for at in nodes {
+        if let Some(node) = started.daemons.get(at) {
+            node.wait(|| node.log().contains("Kafka Server started"))?;
+        }
+    }
+    Ok(addresses(&clients))
+}
+
+/// The folder of the jars, which Maven fetches once.
+fn jars(project: &Project) -> Result<PathBuf> {
+    if on_path(&["java"]).is_none() {
+        apt::install(&["default-jre-headless"], "no Java")?;
+    }
+    let pom = fs::read(project.path(POM)).context(POM)?;
+    let folder = project.tools().join("kafka");
+    let mark = folder.join("pom.xml");
+    if fs::read(&mark).is_ok_and(|of_those| of_those == pom) {
+        return Ok(folder);
+    }
+    if on_path(&["mvn"]).is_none() {
+        apt::install(&["maven"], "no Maven")?;
+    }
+    let mut maven = project.command("mvn");
+    maven.args(["-q", "-B", "-f", POM, "dependency:copy-dependencies"]);
+    maven.arg(format!("-DoutputDirectory={}", folder.display()));
+    run(maven.arg("-DincludeScope=runtime"))?;
+    fs::write(&mark, pom).context("marking the jars as whole")?;
+    Ok(folder)
+}
+
+fn java(jars: &Path, heap: &str, level: &str) -> Command {
+    let mut java = Command::new("java");
+    java.arg(format!("-Xmx{heap}"))
+        .arg(format!("-Dlog4j2.level={level}"))
+        .arg("-cp")
+        .arg(jars.join("*"));
+    java
+}
+
+/// The configuration of a node. Groups form at once and a dead broker is noticed soon, so that
+/// tests need not wait; topics are never made by accident.
+fn properties_of(id: u16, (client, controller): (u16, u16), voters: &str, folder: &Path) -> String {
+    let brokers = voters.split(',').count();
+    let in_sync = if brokers > 1 { 2 } else { 1 };
+    let data = folder.join("data");
+    format!(
+        "process.roles=broker,controller\n\
+         node.id={id}\n\
+         controller.quorum.voters={voters}\n\
+         listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}\n\
+         advertised.listeners=PLAINTEXT://127.0.0.1:{client}\n\
+         controller.listener.names=CONTROLLER\n\
+         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
+         inter.broker.listener.name=PLAINTEXT\n\
+         log.dirs={data}\n\
+         auto.create.topics.enable=false\n\
+         default.replication.factor={brokers}\n\
+         min.insync.replicas={in_sync}\n\
+         offsets.topic.num.partitions=4\n\
+         offsets.topic.replication.factor={brokers}\n\
+         transaction.state.log.num.partitions=4\n\
+         transaction.state.log.replication.factor={brokers}\n\
+         transaction.state.log.min.isr={in_sync}\n\
+         group.initial.rebalance.delay.ms=0\n\
+         broker.session.timeout.ms=3000\n\
+         broker.heartbeat.interval.ms=500\n",
+        data = data.display(),
+    )
+}
