@@ -8,6 +8,7 @@ mod journal;
 mod layers;
 mod log;
 mod power_cut;
+mod simulation;
 
 use std::path::Path;
 
