@@ -200,6 +200,9 @@ fn one(asked: &Asked, seed: u64, sum: &Mutex<Sum>, stop: &AtomicBool) {
     {
         let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
         sum.seeds += 1;
+        if sum.seeds.is_multiple_of(1_000) {
+            println!("{} seeds, {} failed", sum.seeds, sum.failed.len());
+        }
         sum.commands += report.commands;
         let lasted = u64::try_from(report.lasted_ms).unwrap_or(0);
         sum.lasted += Duration::from_millis(lasted);

@@ -103,6 +103,19 @@ impl Owner {
         owner
     }
 
+    /// Another owner takes the partition and goes on with it.
+    async fn succeeded(&self) -> Self {
+        let store = &self.ports.partitions;
+        let fence = store.take(P, Fence(0)).await.unwrap().fence;
+        let owner = Self {
+            ports: self.ports.clone(),
+            fence,
+            ..*self
+        };
+        owner.publish(&EventRecord::Owner { fence }).await;
+        owner
+    }
+
     async fn publish(&self, record: &EventRecord) {
         let bytes = encode(record).unwrap();
         self.ports
@@ -300,6 +313,37 @@ impl Effect for Probe {
         self.noted.notify_waiters();
         Ok(())
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_former_owner_published_late_is_void_where_an_effect_begins() {
+    let ports = ports();
+    let mut former = Owner::new(&ports).await;
+    let first = Probe::new([]);
+    let mut owner = while_running(&ports, first.clone(), async {
+        former
+            .happens(Phase::Bot, message(Participant::Bot, "a"))
+            .await;
+        let mut owner = former.succeeded().await;
+        owner
+            .happens(Phase::Bot, message(Participant::Bot, "b"))
+            .await;
+        assert_eq!(first.saw(2).await, [1, 2]);
+        owner
+    })
+    .await;
+    // It decides the next command as well, on a former primary of the store.
+    former.cause = owner.cause;
+    let void = former.decides(Phase::Bot, message(Participant::Bot, "void"));
+    former.publish_decision(&void).await;
+    let second = Probe::new([]);
+    while_running(&ports, second.clone(), async {
+        owner
+            .happens(Phase::Bot, message(Participant::Bot, "c"))
+            .await;
+        assert_eq!(second.saw(1).await, [3]);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

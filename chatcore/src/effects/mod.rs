@@ -7,18 +7,21 @@
 mod archive;
 mod bot;
 mod channel;
+mod config;
 mod index;
 mod lookup;
 mod progress;
 mod push;
 mod runner;
+mod standing;
 
 pub use archive::ArchiveEffect;
 pub use bot::BotEffect;
 pub use channel::ChannelEffect;
+pub use config::EffectsConfig;
 pub use index::IndexEffect;
 pub use push::PushEffect;
-pub use runner::{EffectsConfig, run_effect};
+pub use runner::run_effect;
 
 use std::fmt;
 

@@ -8,10 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Effect, Work,
+    config::EffectsConfig,
     progress::{Item, Progress},
+    standing::standing,
 };
 use crate::{
-    decoded::{Decoded, Read},
+    decoded::Read,
     engine::{Published, is_final},
     error::{Error, ErrorKind, Result, Retry},
     ids::{Label, Offset, Partition},
@@ -19,42 +21,6 @@ use crate::{
     ports::Ports,
     record::{Decision, EventRecord, encode},
 };
-
-/// How effects are run.
-#[derive(Debug, Clone)]
-pub struct EffectsConfig {
-    /// Pieces of work under way or waiting in an effect; past it nothing more is read.
-    pub open_max: usize,
-    /// The time limit of a try.
-    pub try_timeout: Duration,
-    /// Tries before it is given up.
-    pub attempts_max: u32,
-    /// The delay after the first failed try; it doubles with each.
-    pub backoff_min: Duration,
-    /// The longest delay.
-    pub backoff_max: Duration,
-    /// How long work under way may take after shutdown began; then it is dropped and done again
-    /// at the next start.
-    pub drain: Duration,
-    /// Effects that run with clones of one configuration decode each event once, and none that the
-    /// engine of their chat published.
-    pub(crate) decoded: Decoded,
-}
-
-impl Default for EffectsConfig {
-    /// 1,000 pieces, 10 s a try, 8 tries, 200 ms to 30 s between them, 5 s to drain.
-    fn default() -> Self {
-        Self {
-            open_max: 1_000,
-            try_timeout: Duration::from_secs(10),
-            attempts_max: 8,
-            backoff_min: Duration::from_millis(200),
-            backoff_max: Duration::from_secs(30),
-            drain: Duration::from_secs(5),
-            decoded: Decoded::default(),
-        }
-    }
-}
 
 /// Deliveries taken before what is done is committed.
 const DELIVERIES_MAX: usize = 64;
@@ -184,7 +150,7 @@ impl Runner {
         let mut taken = 0;
         while let Some(delivery) = next {
             match delivery {
-                Ok(delivery) => self.take(delivery).await,
+                Ok(delivery) => self.take(delivery).await?,
                 Err(error) if error.kind() == ErrorKind::Closed => return Err(error),
                 Err(error) => {
                     tracing::warn!(effect = %self.effect.name(), %error, "reading events");
@@ -203,14 +169,15 @@ impl Runner {
         Ok(())
     }
 
-    async fn take(&mut self, delivery: Delivery) {
+    async fn take(&mut self, delivery: Delivery) -> Result<()> {
         match delivery {
             Delivery::Assigned {
                 partition,
                 committed,
             } => {
+                let published = self.standing(partition, committed).await?;
                 self.progress.assigned(partition, committed);
-                self.published.insert(partition, Published::default());
+                self.published.insert(partition, published);
             }
             Delivery::Revoked { partition } => {
                 self.progress.revoked(partition);
@@ -221,6 +188,23 @@ impl Runner {
                     self.read(partition, record).await;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// How `events` stood at the offset, as soon as the journal tells.
+    async fn standing(&mut self, partition: Partition, upto: Offset) -> Result<Published> {
+        let mut attempts = 0;
+        loop {
+            let error = match standing(&*self.ports.journal, partition, upto).await {
+                Ok(published) => return Ok(published),
+                Err(error) if error.kind() == ErrorKind::Closed => return Err(error),
+                Err(error) => error,
+            };
+            attempts += 1;
+            tracing::warn!(effect = %self.effect.name(), partition = partition.0, %error,
+                "can't tell yet how events stand");
+            sleep(backoff(&self.config, attempts, error.retry())).await;
         }
     }
 

@@ -8,7 +8,9 @@ use crate::{
 /// Goes along the records of one partition of `events` and tells which decisions count.
 ///
 /// Records with a lower fence after an owner's with a higher one are void; of two decisions with
-/// one cause the first counts. Everybody who reads `events` must read it through this.
+/// one cause the first counts. Everybody who reads `events` must read it through this,
+/// from the beginning or from a record before the first that is of use: begun at a void one, it
+/// would count.
 ///
 /// ```
 /// use chatcore::{engine::Published, ids::Fence, record::EventRecord};
