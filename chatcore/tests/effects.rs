@@ -6,6 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "effects/beginning.rs"]
+mod beginning;
 #[path = "effects/channel.rs"]
 mod channel;
 #[path = "effects/outages.rs"]
@@ -316,66 +318,6 @@ impl Effect for Probe {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_former_owner_published_late_is_void_where_an_effect_begins() {
-    let ports = ports();
-    let mut former = Owner::new(&ports).await;
-    let first = Probe::new([]);
-    let mut owner = while_running(&ports, first.clone(), async {
-        former
-            .happens(Phase::Bot, message(Participant::Bot, "a"))
-            .await;
-        let mut owner = former.succeeded().await;
-        owner
-            .happens(Phase::Bot, message(Participant::Bot, "b"))
-            .await;
-        assert_eq!(first.saw(2).await, [1, 2]);
-        owner
-    })
-    .await;
-    // It decides the next command as well, on a former primary of the store.
-    former.cause = owner.cause;
-    let void = former.decides(Phase::Bot, message(Participant::Bot, "void"));
-    former.publish_decision(&void).await;
-    let second = Probe::new([]);
-    while_running(&ports, second.clone(), async {
-        owner
-            .happens(Phase::Bot, message(Participant::Bot, "c"))
-            .await;
-        assert_eq!(second.saw(1).await, [3]);
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_effect_runs_in_order_and_goes_on_where_it_was() {
-    let ports = ports();
-    let mut owner = Owner::new(&ports).await;
-    let probe = Probe::new([ErrorKind::Unavailable, ErrorKind::Overloaded]);
-    while_running(&ports, probe.clone(), async {
-        for i in 0..5 {
-            owner
-                .happens(Phase::Bot, message(Participant::Bot, &format!("m{i}")))
-                .await;
-        }
-        assert_eq!(probe.saw(5).await, [1, 2, 3, 4, 5]);
-    })
-    .await;
-    let second = Probe::new([]);
-    while_running(&ports, second.clone(), async {
-        owner
-            .happens(Phase::Bot, message(Participant::Bot, "later"))
-            .await;
-        assert_eq!(
-            second.saw(1).await,
-            [6],
-            "nothing that was done is done again"
-        );
-    })
-    .await;
-    assert!(ports.dead_letters.list(None, 10).await.unwrap().is_empty());
-}
-
-#[tokio::test(start_paused = true)]
 async fn what_is_hopeless_becomes_a_dead_letter_and_the_rest_goes_on() {
     let ports = ports();
     let mut owner = Owner::new(&ports).await;
@@ -415,37 +357,6 @@ async fn an_effect_that_never_succeeds_is_given_up_after_its_tries() {
     assert_eq!(*probe.given_up.lock().unwrap(), [1]);
     let letters = ports.dead_letters.list(None, 10).await.unwrap();
     assert_eq!(letters[0].1.attempts, config.attempts_max);
-}
-
-#[tokio::test(start_paused = true)]
-async fn decisions_of_a_former_owner_and_repeats_are_void() {
-    let ports = ports();
-    let mut owner = Owner::new(&ports).await;
-    let probe = Probe::new([]);
-    while_running(&ports, probe.clone(), async {
-        let first = owner
-            .happens(Phase::Bot, message(Participant::Bot, "a"))
-            .await;
-        owner.fence = Fence(9);
-        owner.publish(&EventRecord::Owner { fence: Fence(9) }).await;
-        let again = |fence| EventRecord::Decided {
-            fence,
-            decision: Box::new(first.clone()),
-        };
-        owner.publish(&again(Fence(9))).await;
-        let mut late = first.clone();
-        late.cause = Offset(7);
-        let late = EventRecord::Decided {
-            fence: Fence(1),
-            decision: Box::new(late),
-        };
-        owner.publish(&late).await;
-        owner
-            .happens(Phase::Bot, message(Participant::Bot, "b"))
-            .await;
-        assert_eq!(probe.saw(2).await, [1, 2]);
-    })
-    .await;
 }
 
 fn rule_bot() -> RuleBot {
