@@ -472,6 +472,12 @@
  */
 
 /**
+ * A position in a partition; the first record has 0.
+ *
+ * @typedef {number} Offset
+ */
+
+/**
  * Opens a dialog.
  *
  * @typedef {{ channel: ChannelId, settings?: DialogSettings, topic?: Label | null }} Open
@@ -504,7 +510,7 @@
 /**
  * About the first of the commands that are parked at a customer or desk.
  *
- * @typedef {'retry' | 'give_up'} ParkedCommand
+ * @typedef {'retry' | { give_up: { offset: Offset } }} ParkedCommand
  */
 
 /**
