@@ -131,13 +131,23 @@ pub(crate) trait View {
     /// The value of a key.
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, redb::Error>;
 
-    /// The entries between two keys, in order, for as long as `take` says so of each.
+    /// The entries between two keys, in this order, for as long as `take` says so of each.
+    fn walk(
+        &self,
+        within: (Table, &Range),
+        order: Order,
+        take: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), redb::Error>;
+
+    /// The entries between two keys, from the first to the last.
     fn scan(
         &self,
         table: Table,
         range: &Range,
         take: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), redb::Error>;
+    ) -> Result<(), redb::Error> {
+        self.walk((table, range), Order::Forward, take)
+    }
 
     /// As [`scan`](Self::scan), from the last entry to the first.
     fn scan_back(
@@ -145,7 +155,9 @@ pub(crate) trait View {
         table: Table,
         range: &Range,
         take: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), redb::Error>;
+    ) -> Result<(), redb::Error> {
+        self.walk((table, range), Order::Backward, take)
+    }
 }
 
 /// The database at one moment.
@@ -156,26 +168,13 @@ impl View for Reading {
         self.layers().get(table, key, self.moment())
     }
 
-    fn scan(
+    fn walk(
         &self,
-        table: Table,
-        range: &Range,
+        within: (Table, &Range),
+        order: Order,
         take: &mut dyn FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), redb::Error> {
-        let order = Order::Forward;
-        self.layers()
-            .scan((table, range), order, self.moment(), take)
-    }
-
-    fn scan_back(
-        &self,
-        table: Table,
-        range: &Range,
-        take: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), redb::Error> {
-        let order = Order::Backward;
-        self.layers()
-            .scan((table, range), order, self.moment(), take)
+        self.layers().scan(within, order, self.moment(), take)
     }
 }
 
@@ -194,26 +193,13 @@ impl View for Group<'_> {
         self.layers.get(table, key, self.stamp.group)
     }
 
-    fn scan(
+    fn walk(
         &self,
-        table: Table,
-        range: &Range,
+        within: (Table, &Range),
+        order: Order,
         take: &mut dyn FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), redb::Error> {
-        let order = Order::Forward;
-        self.layers
-            .scan((table, range), order, self.stamp.group, take)
-    }
-
-    fn scan_back(
-        &self,
-        table: Table,
-        range: &Range,
-        take: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), redb::Error> {
-        let order = Order::Backward;
-        self.layers
-            .scan((table, range), order, self.stamp.group, take)
+        self.layers.scan(within, order, self.stamp.group, take)
     }
 }
 

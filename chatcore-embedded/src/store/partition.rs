@@ -17,24 +17,9 @@ use super::{
 };
 use crate::{
     keys::Key,
-    tables::{
-        CURSORS, DUE, DUE_BY_TARGET, Group, MARKS, OUTBOX, STATE_TAILS, STATES, STREAM_EVENTS,
-        STREAMS, Table,
-    },
+    tables::{DUE, Group, MARKS, OUTBOX, VIEW},
     writer::{Answer, Failure},
 };
-
-/// What a partition has beside its mark.
-const OF_A_PARTITION: &[Table] = &[
-    OUTBOX,
-    STATES,
-    STATE_TAILS,
-    STREAMS,
-    STREAM_EVENTS,
-    CURSORS,
-    DUE,
-    DUE_BY_TARGET,
-];
 
 impl EmbeddedStore {
     fn saved(&self, group: u64, touched: Touched, live: &BTreeSet<Node>) -> Saved {
@@ -113,7 +98,8 @@ impl PartitionStore for EmbeddedStore {
             let stored = fenced(group, partition, fence, "build a partition again")?;
             let mark = match step {
                 Rebuild::Begin(mark) => {
-                    for table in OF_A_PARTITION {
+                    // All that a partition has beside its mark.
+                    for table in VIEW.iter().filter(|table| **table != MARKS) {
                         group.remove_range(*table, &Key::of(partition).prefix())?;
                     }
                     Mark {
