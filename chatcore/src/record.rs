@@ -472,14 +472,21 @@ impl Decision {
     /// The follow-ups that were received with it: where each comes from, its cause and index.
     pub(crate) fn received(&self) -> impl Iterator<Item = (Partition, (Offset, u32))> {
         let ids = std::iter::once(&self.id).chain(&self.brought_up_by);
-        ids.filter_map(|id| match id {
-            CommandId::FollowUp {
+        ids.filter_map(CommandId::follow_up)
+    }
+}
+
+impl CommandId {
+    /// Where a follow-up comes from, its cause and index; none for other commands.
+    pub(crate) fn follow_up(&self) -> Option<(Partition, (Offset, u32))> {
+        match self {
+            Self::FollowUp {
                 partition,
                 offset,
                 index,
             } => Some((*partition, (*offset, *index))),
             _ => None,
-        })
+        }
     }
 }
 

@@ -186,7 +186,12 @@ async fn keep(
 /// The last event that the archive has of a stream, from the first on and without a hole.
 async fn kept(archive: &dyn Archive, stream: &StreamId) -> Result<Position> {
     let covered = archive.covered(stream).await?;
-    let before = Seq(covered.0.saturating_sub(1));
+    kept_at(archive, stream, covered).await
+}
+
+/// The event that the archive has of a stream at a place.
+async fn kept_at(archive: &dyn Archive, stream: &StreamId, seq: Seq) -> Result<Position> {
+    let before = Seq(seq.0.saturating_sub(1));
     Ok(archive.read(stream, before, 1).await?.upto())
 }
 
@@ -195,10 +200,8 @@ async fn kept(archive: &dyn Archive, stream: &StreamId) -> Result<Position> {
 /// # Errors
 /// `Corrupt` when it has another one there.
 async fn has_all(archive: &dyn Archive, stream: &StreamId, upto: Position) -> Result<()> {
-    let before = Seq(upto.seq.0.saturating_sub(1));
     let covered = archive.covered(stream).await?;
-    let page = archive.read(stream, before, 1).await?;
-    let is_whole = covered >= upto.seq && page.upto() == upto;
+    let is_whole = covered >= upto.seq && kept_at(archive, stream, upto.seq).await? == upto;
     if is_whole || sabotage::on(Switch::ForgetBeforeArchive) {
         return Ok(());
     }

@@ -21,7 +21,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     ids::{DeskId, DialogId, Fence, Incarnation, Label, Offset, Partition, Target},
     journal::{DeadLetter, Record},
-    record::{self, CommandId, CommandRecord, Decision, Outcome, Verdict},
+    record::{self, CommandRecord, Decision, Outcome, Verdict},
     sabotage::{Switch, on},
     store::{DueLine, Mark, PartitionBatch, StoredDecision, StoredState, Trial},
 };
@@ -180,21 +180,14 @@ impl Lane {
             // It is among the dead letters already; nothing else is known of it.
             return Ok(());
         };
-        if let CommandId::FollowUp {
-            partition,
-            offset,
-            index,
-        } = &command.id
-        {
-            let place = (*offset, *index);
-            if self
+        if let Some((partition, place)) = command.id.follow_up()
+            && self
                 .received
-                .get(partition)
+                .get(&partition)
                 .is_some_and(|last| is_repeat(*last, place))
-            {
-                count(&cx.stats.follow_ups_repeated, 1);
-                return Ok(());
-            }
+        {
+            count(&cx.stats.follow_ups_repeated, 1);
+            return Ok(());
         }
         let is_condemned = self.condemned == Some(record.offset);
         let next_dialog = DialogId::nth(self.dialogs, self.partition, cx.partitions());
@@ -218,13 +211,7 @@ impl Lane {
             let raw = raw_of(&resident.held, record, decision)?;
             stage.raw.insert(record.offset, raw);
         }
-        if let CommandId::FollowUp {
-            partition,
-            offset,
-            index,
-        } = &command.id
-        {
-            let received = (*partition, (*offset, *index));
+        if let Some(received) = command.id.follow_up() {
             self.received.extend([received]);
             stage.received.extend([received]);
         }
