@@ -94,7 +94,11 @@ impl Owner {
             ..Mark::default()
         };
         store.rebuild(P, fence, Rebuild::Begin(mark)).await.unwrap();
-        store.rebuild(P, fence, Rebuild::Done).await.unwrap();
+        let done = Rebuild::Done {
+            incarnation,
+            applied: Offset(0),
+        };
+        store.rebuild(P, fence, done).await.unwrap();
         let owner = Self {
             ports: ports.clone(),
             fence,

@@ -94,8 +94,9 @@ impl PartitionStore for EmbeddedStore {
     }
 
     async fn rebuild(&self, partition: Partition, fence: Fence, step: Rebuild) -> Result<()> {
+        const BUILD: &str = "build a partition again";
         let write = self.database.write(Answer::WhenVisible, move |group| {
-            let stored = fenced(group, partition, fence, "build a partition again")?;
+            fenced(group, partition, fence, BUILD)?;
             let mark = match step {
                 Rebuild::Begin(mark) => {
                     // All that a partition has beside its mark.
@@ -108,10 +109,25 @@ impl PartitionStore for EmbeddedStore {
                         ..mark
                     }
                 }
-                Rebuild::Done => Mark {
-                    built: true,
-                    ..stored
-                },
+                Rebuild::Done {
+                    incarnation,
+                    applied,
+                } => {
+                    let stored = read_mark(group, partition)?;
+                    let put = (fence, incarnation, applied);
+                    if (stored.fence, stored.incarnation, stored.applied) != put {
+                        return Err(Failure::Refused(
+                            Error::new(ErrorKind::Conflict, BUILD)
+                                .with_context("partition", partition)
+                                .with_context("stored", stored.applied)
+                                .with_context("expected", applied),
+                        ));
+                    }
+                    Mark {
+                        built: true,
+                        ..stored
+                    }
+                }
             };
             layout::put(group, MARKS, &Key::of(partition), &mark)
         });

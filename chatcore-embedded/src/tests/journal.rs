@@ -147,6 +147,14 @@ fn batch(mark: &Mark, applied: u64) -> PartitionBatch {
     }
 }
 
+/// The partition is built as it was taken.
+fn done(mark: &Mark) -> Rebuild {
+    Rebuild::Done {
+        incarnation: mark.incarnation,
+        applied: mark.applied,
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_save_is_durable_with_the_next_append_and_keeps_its_order() {
     let _whole = whole();
@@ -163,7 +171,7 @@ async fn a_save_is_durable_with_the_next_append_and_keeps_its_order() {
         .unwrap();
     ports
         .partitions
-        .rebuild(P0, mark.fence, Rebuild::Done)
+        .rebuild(P0, mark.fence, done(&mark))
         .await
         .unwrap();
     for applied in 1..=5 {
@@ -242,7 +250,7 @@ async fn a_wiped_view_says_that_it_is_not_built_and_the_journal_stays() {
     let mark = ports.partitions.take(P0, Fence(0)).await.unwrap();
     ports
         .partitions
-        .rebuild(P0, mark.fence, Rebuild::Done)
+        .rebuild(P0, mark.fence, done(&mark))
         .await
         .unwrap();
     assert!(ports.partitions.marks(&[P0]).await.unwrap().remove(0).built);

@@ -161,15 +161,22 @@ pub async fn a_group_shares_the_partitions_without_overlap(ports: Ports) {
     let mut second = ports.journal.subscribe(Log::Commands, "g").await.unwrap();
     let mut revoked = Vec::new();
     let half = PARTITIONS / 2;
-    let of_second = async { assigned(second.as_mut(), half).await };
-    let of_first = async {
-        while revoked.len() < half as usize {
-            if let Delivery::Revoked { partition } = next(first.as_mut()).await {
-                revoked.push(partition);
-            }
+    let mut note = |delivery| {
+        if let Delivery::Revoked { partition } = delivery {
+            revoked.push(partition);
         }
     };
-    let (of_second, ()) = tokio::join!(of_second, of_first);
+    // A hand-over needs both: whoever gives goes on asking what comes next.
+    let of_second = tokio::select! {
+        biased;
+        of_second = assigned(second.as_mut(), half) => of_second,
+        () = async { loop { note(next(first.as_mut()).await) } } => unreachable!(),
+    };
+    while revoked.len() < half as usize {
+        if let Delivery::Revoked { partition } = next(first.as_mut()).await {
+            revoked.push(partition);
+        }
+    }
     revoked.sort();
     assert_eq!(of_second.into_keys().collect::<Vec<_>>(), revoked);
 }

@@ -155,7 +155,7 @@ pub async fn a_rebuild_puts_nothing_into_the_outbox_that_was_trimmed(ports: Port
         .unwrap();
     writer.save(&ports, &["a", "b", "c"]).await;
     store
-        .rebuild(P0, writer.fence, Rebuild::Done)
+        .rebuild(P0, writer.fence, writer.done())
         .await
         .unwrap();
     let outbox = store.outbox(P0).await.unwrap();
@@ -248,11 +248,43 @@ pub async fn a_rebuild_forgets_and_is_not_built_until_done(ports: Ports) {
     writer.head = crate::record::Position::default();
     writer.save(&ports, &["a"]).await;
     store
-        .rebuild(P0, writer.fence, Rebuild::Done)
+        .rebuild(P0, writer.fence, writer.done())
         .await
         .unwrap();
     assert!(mark(&ports, P0).await.built);
     assert_eq!(events(&ports, &writer).await, 1);
+}
+
+/// What was built is built only if all of it is there: not on a store that lost some of it.
+pub async fn a_rebuild_is_done_only_with_all_that_was_put(ports: Ports) {
+    let mut writer = Writer::own(&ports, P0).await;
+    let begin = Mark {
+        incarnation: writer.incarnation,
+        ..Mark::default()
+    };
+    let store = &ports.partitions;
+    let begun = store.rebuild(P0, writer.fence, Rebuild::Begin(begin));
+    begun.await.unwrap();
+    writer.save(&ports, &["a"]).await;
+    let (fence, incarnation, applied) = (writer.fence, writer.incarnation, writer.applied);
+    let others = [
+        (fence, incarnation, applied.next()),
+        (fence, Incarnation(incarnation.0 ^ 1), applied),
+        (Fence(fence.0 + 1), incarnation, applied),
+    ];
+    for (fence, incarnation, applied) in others {
+        let done = Rebuild::Done {
+            incarnation,
+            applied,
+        };
+        let refused = store.rebuild(P0, fence, done).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Conflict);
+    }
+    let mark = mark(&ports, P0).await;
+    assert!(!mark.built);
+    assert_eq!(mark.fence, fence);
+    let done = store.rebuild(P0, fence, writer.done());
+    done.await.unwrap();
 }
 
 /// The follow-ups received are saved with `applied`; a batch adds to those of others.

@@ -76,10 +76,18 @@ impl Writer {
             .await
             .unwrap();
         store
-            .rebuild(partition, writer.fence, Rebuild::Done)
+            .rebuild(partition, writer.fence, writer.done())
             .await
             .unwrap();
         writer
+    }
+
+    /// The partition is built up to here.
+    pub(super) fn done(&self) -> Rebuild {
+        Rebuild::Done {
+            incarnation: self.incarnation,
+            applied: self.applied,
+        }
     }
 
     /// Takes the partition as it is.

@@ -109,9 +109,13 @@ async fn attempt(cx: &Context, takeover: &Takeover) -> Result<Lane> {
         pass_over(cx, &mut lane, first).await?;
     }
     if !found.is_whole {
+        let done = Rebuild::Done {
+            incarnation: cx.incarnation(),
+            applied: lane.applied,
+        };
         cx.ports
             .partitions
-            .rebuild(partition, lane.fence, Rebuild::Done)
+            .rebuild(partition, lane.fence, done)
             .await?;
     }
     lane.events = found.upto;
@@ -213,6 +217,10 @@ async fn take(cx: &Context, takeover: &Takeover, commands_end: Offset) -> Result
     }
 }
 
+/// Where a partition stands while snapshots are put there: each lot moves it by one, and the last to
+/// where they cover. A store that loses one refuses the next.
+const PUTTING: Offset = Offset(1 << 63);
+
 /// Empties the partition of the store and puts the snapshots there.
 async fn begin(
     cx: &Context,
@@ -230,7 +238,7 @@ async fn begin(
     let begun = Mark {
         fence: mark.fence,
         incarnation: cx.incarnation(),
-        applied: found.first.unwrap_or(commands_first),
+        applied: PUTTING,
         trimmed: takeover.committed,
         events: found.from,
         trial: mark.trial,
@@ -261,16 +269,20 @@ async fn begin(
             Err(error) => tracing::error!(%error, key, "a snapshot can't be read"),
         }
         if batch.snapshots.len() >= CHUNK {
+            batch.applied = batch.expected.next();
             let rest = PartitionBatch {
                 snapshots: Vec::new(),
                 due: Vec::new(),
+                expected: batch.applied,
                 ..batch.clone()
             };
             save(cx, std::mem::replace(&mut batch, rest)).await?;
         }
     }
+    batch.applied = found.first.unwrap_or(commands_first);
+    let applied = batch.applied;
     save(cx, batch).await?;
-    Ok(begun)
+    Ok(Mark { applied, ..begun })
 }
 
 async fn save(cx: &Context, batch: PartitionBatch) -> Result<()> {

@@ -112,8 +112,8 @@ pub struct Refused {
 /// Ordered, durable, partitioned logs.
 ///
 /// - **Ordering**: records of one log and partition have the order of the `try_append` calls that
-///   took them, whoever made them; every reader sees that order. Append times never go back within
-///   a partition.
+///   took them, whoever made them; every reader sees that order. Append times don't go back within
+///   a partition, as long as the clock that gives them does not.
 /// - **Atomicity**: a record is there whole or not at all. When a pending append fails, those taken
 ///   after it in the same log and partition, before its failure was told, fail as well: what is
 ///   there never has a hole.
@@ -229,7 +229,10 @@ pub enum Delivery {
 ///   committed offset; records are consecutive unless `seek` moved the position.
 /// - **Hand-over**: after `Revoked`, or once another member has the partition, `commit` fails with
 ///   `Conflict`. A member that was thought dead may go on reading for a while (a zombie).
-/// - **Durability**: a commit is durable before or with the next durable append.
+/// - **Liveness**: `next` is called again and again; a hand-over may wait for it, and a member that
+///   stays away too long is taken for dead.
+/// - **Durability**: a commit is durable soon, at the latest when the member leaves; after a crash the
+///   group may stand at an earlier one.
 /// - **Cancellation**: `next` may be dropped; nothing is skipped.
 ///
 /// ```

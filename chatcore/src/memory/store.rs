@@ -384,10 +384,20 @@ impl PartitionStore for MemoryStore {
 
     async fn rebuild(&self, partition: Partition, fence: Fence, step: Rebuild) -> Result<()> {
         let mut all = lock(&self.data);
-        let data = all
-            .entry(partition)
-            .or_default()
-            .fenced(fence, "build a partition again")?;
+        let data = all.entry(partition).or_default();
+        let mark = &data.mark;
+        if let Rebuild::Done {
+            incarnation,
+            applied,
+        } = step
+            && (mark.fence, mark.incarnation, mark.applied) != (fence, incarnation, applied)
+        {
+            return Err(Error::new(ErrorKind::Conflict, "build a partition again")
+                .with_context("partition", partition)
+                .with_context("stored", mark.applied)
+                .with_context("expected", applied));
+        }
+        let data = data.fenced(fence, "build a partition again")?;
         match step {
             Rebuild::Begin(mark) => {
                 let routes = std::mem::take(&mut data.routes);
@@ -402,7 +412,7 @@ impl PartitionStore for MemoryStore {
                     ..PartitionData::default()
                 };
             }
-            Rebuild::Done => data.mark.built = true,
+            Rebuild::Done { .. } => data.mark.built = true,
         }
         Ok(())
     }

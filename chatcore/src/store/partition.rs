@@ -117,8 +117,13 @@ pub enum Rebuild {
     /// Forgets all that the store has of this partition but its fence and its routes, and sets
     /// all else of the mark as given; not built.
     Begin(Mark),
-    /// The view is whole.
-    Done,
+    /// The view is whole, and is built from now on.
+    Done {
+        /// Of the journal that it was built from.
+        incarnation: Incarnation,
+        /// Where it has come to.
+        applied: Offset,
+    },
 }
 
 /// The store as the owner of a partition uses it.
@@ -175,7 +180,9 @@ pub trait PartitionStore: fmt::Debug + Send + Sync + 'static {
     /// A step of building a partition again; between the steps decisions are saved as usual.
     ///
     /// # Errors
-    /// `Conflict` when the fence is lower than the stored one.
+    /// `Conflict` when the fence is lower than the stored one. For [`Rebuild::Done`] as well unless
+    /// fence, incarnation and `applied` are those stored: the store has lost some of what was put
+    /// there, and must not take the rest for all.
     async fn rebuild(&self, partition: Partition, fence: Fence, step: Rebuild) -> Result<()>;
 
     /// At most `limit` due-lines of a partition that are due at `until`, earliest first.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod ledger;
+mod losing;
 mod parking;
 mod running;
 mod torn;

@@ -67,7 +67,11 @@ async fn a_store_that_lacks_what_it_says_it_has_is_built_again() {
         .rebuild(P0, fence, Rebuild::Begin(begun))
         .await
         .unwrap();
-    store.rebuild(P0, fence, Rebuild::Done).await.unwrap();
+    let done = Rebuild::Done {
+        incarnation: bench.ports.journal.incarnation(),
+        applied: Offset(1),
+    };
+    store.rebuild(P0, fence, done).await.unwrap();
     let engine = bench.start(EngineConfig::default());
     bench.applied().await;
     assert_eq!(engine.stats.rebuilds.load(Ordering::Relaxed), 1);
