@@ -21,7 +21,7 @@ const BUFFER_BYTES: usize = 4 * 1024;
 /// Past this, what is waited for does not come.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// A client says something at least every 25 s.
-const SPEAK_EVERY: Duration = Duration::from_secs(15);
+pub(crate) const SPEAK_EVERY: Duration = Duration::from_secs(15);
 /// One loopback address has about 28,000 ports; closed ones are taken for a minute.
 const SOURCES: usize = 16;
 

@@ -6,13 +6,13 @@ use anyhow::{Context as _, Result, bail};
 use chatcore_server::identity::Role;
 use futures_util::{SinkExt as _, StreamExt as _, future::poll_fn};
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     frames::{Heard, Pen, heard, marks},
     options::Kind,
-    socket::{DEVICE, Socket, connect, enter, say, until},
+    socket::{DEVICE, SPEAK_EVERY, Socket, connect, enter, say, until},
     target::Target,
 };
 
@@ -44,6 +44,7 @@ pub(crate) struct Talk {
     pub(crate) frames_out: u64,
     pub(crate) frames_in: u64,
     owes_pong: [bool; 2],
+    far_spoke: Instant,
 }
 
 impl Talk {
@@ -78,7 +79,10 @@ impl Talk {
         if std::mem::take(&mut self.owes_pong[0]) {
             self.near.feed(Message::text(r#"{"pong":{}}"#)).await?;
         }
-        if std::mem::take(&mut self.owes_pong[1]) {
+        // Who is told something all the time is never asked whether they are still there.
+        let is_silent = self.kind == Kind::Chatcore && self.far_spoke.elapsed() > SPEAK_EVERY;
+        if std::mem::take(&mut self.owes_pong[1]) || is_silent {
+            self.far_spoke = Instant::now();
             say(&mut self.far, r#"{"pong":{}}"#).await?;
         }
         Ok(self.near.flush().await?)
@@ -224,6 +228,7 @@ fn talk(kind: Kind, customer: &str, first_n: u64, near: Seat, far: Seat) -> Talk
         frames_out: 0,
         frames_in: 0,
         owes_pong: [false; 2],
+        far_spoke: Instant::now(),
     }
 }
 
