@@ -38,6 +38,7 @@ usage: cargo xtask <chore>
                           chatcore/examples/simulate.rs
   services up [--brokers 1|3] | down | status
                           an Apache Kafka and a Redis with Sentinel on loopback, for tests
+  services with COMMAND   run a command that is told where they are, in CHATCORE_KAFKA and CHATCORE_KEYDB
   types [--check]         write the types of the pages from the schema of the frames, or only compare
   rules                   check the source against the rules that no compiler knows
 ";

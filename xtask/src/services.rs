@@ -1,4 +1,4 @@
-//! `cargo xtask services up|down|status`: an Apache Kafka and a Redis with Sentinel on loopback, for
+//! `cargo xtask services up|down|status|with`: an Apache Kafka and a Redis with Sentinel on loopback, for
 //! the tests that need the real things.
 //!
 //! `CHATCORE_KAFKA` and `CHATCORE_KEYDB` name others instead: those are used as they are, and nothing
@@ -12,6 +12,7 @@ use std::env;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -40,8 +41,11 @@ pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
         },
         ["down"] => services.down(),
         ["status"] => services.status(),
+        ["with", program, words @ ..] => {
+            services.with(project, project.command(program).args(words))
+        }
         other => bail!(
-            "services up [--brokers 1|3], down or status; not `{}`",
+            "services up [--brokers 1|3], down, status or with COMMAND; not `{}`",
             other.join(" ")
         ),
     }
@@ -112,6 +116,27 @@ impl Services {
                 "has ended"
             };
             println!("  {} {is}, process {}", daemon.name, daemon.pid);
+        }
+        Ok(())
+    }
+
+    /// Runs a command that is told where the services are; stops them if it had to start them.
+    fn with(&self, project: &Project, command: &mut Command) -> Result<()> {
+        let were_up = self.read()?.is_some();
+        self.up(project, 1)?;
+        let state = self.read()?.unwrap_or_default();
+        for (name, key) in [(KAFKA, "kafka"), (KEYDB, "keydb")] {
+            if let (Err(_), Some(here)) = (env::var(name), state.get(key).and_then(Value::as_str)) {
+                command.env(name, here);
+            }
+        }
+        let ended = command.status();
+        if !were_up {
+            self.down()?;
+        }
+        let ended = ended.with_context(|| format!("starting {command:?}"))?;
+        if !ended.success() {
+            bail!("it ended with {ended}");
         }
         Ok(())
     }

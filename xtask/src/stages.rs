@@ -69,8 +69,10 @@ fn deny(project: &Project) -> Command {
     command
 }
 
+/// Beside a Kafka and a Redis, for those that need them.
 fn cargo_test(project: &Project) -> Command {
-    let mut command = project.cargo(&["test", "--workspace", "--all-features"]);
+    let mut command = project.chore(&["services", "with", "cargo"]);
+    command.args(["test", "--workspace", "--all-features"]);
     // The `fuzz_` tests, here and not in a stage of their own: fewer targets would be other
     // features of the dependencies, and all of them built again.
     command.env("CHATCORE_FUZZ_SECONDS", "60");

@@ -1,0 +1,402 @@
+//! Appending: one client for all topics, bounded, in order, without holes.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use chatcore::{
+    clock::Timestamp,
+    error::{Error, ErrorKind, Result},
+    ids::{Incarnation, Offset, Partition},
+    journal::{Pending, Receipt, Refused},
+};
+use rdkafka::{
+    ClientConfig, ClientContext,
+    config::FromClientConfigAndContext as _,
+    error::KafkaError,
+    message::{Header, Message as _, OwnedHeaders},
+    producer::{
+        BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer,
+    },
+    util::Timeout,
+};
+use tokio::sync::{Notify, oneshot};
+
+use crate::error::from_kafka;
+
+const APPEND: &str = "append to the journal";
+/// Names the journal's incarnation in each record.
+pub(crate) const INCARNATION: &str = "journal";
+/// How long a client that is given up may take to tell what became of its records.
+const LAST_REPORTS: Duration = Duration::from_secs(5);
+/// Between two tries to make a new client.
+const ANEW_EVERY: Duration = Duration::from_secs(1);
+
+/// What is told of a record that was sent, and what room it takes.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    settle: oneshot::Sender<Result<Receipt>>,
+    partition: Partition,
+    bytes: usize,
+}
+
+/// What is not durable yet.
+#[derive(Debug)]
+struct Room {
+    records_max: usize,
+    bytes_max: usize,
+    records: AtomicUsize,
+    bytes: AtomicUsize,
+    freed: Notify,
+}
+
+impl Room {
+    fn is_there(&self) -> bool {
+        self.records.load(Ordering::Acquire) < self.records_max
+            && self.bytes.load(Ordering::Acquire) < self.bytes_max
+    }
+
+    /// A single record of any size is taken when nothing else is under way.
+    fn take(&self, bytes: usize) -> bool {
+        let records = self.records.fetch_add(1, Ordering::AcqRel);
+        let before = self.bytes.fetch_add(bytes, Ordering::AcqRel);
+        let fits = records < self.records_max && (before == 0 || before + bytes <= self.bytes_max);
+        if !fits {
+            self.free(bytes);
+        }
+        fits
+    }
+
+    fn free(&self, bytes: usize) {
+        self.records.fetch_sub(1, Ordering::AcqRel);
+        self.bytes.fetch_sub(bytes, Ordering::AcqRel);
+        self.freed.notify_waiters();
+    }
+}
+
+/// Told by the client what became of its records.
+struct Reports {
+    room: Arc<Room>,
+    /// Nothing more is taken by this client: after a record that failed, none may follow.
+    is_broken: AtomicBool,
+}
+
+impl Reports {
+    fn give_up(&self) {
+        self.is_broken.store(true, Ordering::Release);
+    }
+}
+
+impl ClientContext for Reports {
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "the journal's producer");
+    }
+}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = Box<Sent>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, sent: Box<Sent>) {
+        let Sent {
+            settle,
+            partition,
+            bytes,
+        } = *sent;
+        let told = match result {
+            Ok(message) => Ok(Receipt {
+                partition,
+                offset: Offset(u64::try_from(message.offset()).unwrap_or(0)),
+                at: Timestamp(message.timestamp().to_millis().unwrap_or(0)),
+            }),
+            Err((error, _)) => {
+                // Before the failure is told: what is taken from then on comes after it.
+                self.give_up();
+                Err(from_kafka(error.clone(), APPEND))
+            }
+        };
+        self.room.free(bytes);
+        // Nobody waits for it any more: it is durable or not all the same.
+        let _ = settle.send(told);
+    }
+}
+
+type Client = ThreadedProducer<Reports>;
+
+/// Appends to partitions. Dropped, it tells those that wait that it is not known what became of
+/// their records.
+pub(crate) struct Producer {
+    room: Arc<Room>,
+    config: ClientConfig,
+    /// None while a new one is made.
+    client: Mutex<Option<Arc<Client>>>,
+    is_closed: AtomicBool,
+}
+
+impl fmt::Debug for Producer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let records = self.room.records.load(Ordering::Relaxed);
+        f.debug_struct("Producer")
+            .field("not_durable", &records)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where a record goes, and how.
+pub(crate) struct Place<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) partition: Partition,
+    pub(crate) key: Option<&'a str>,
+}
+
+impl Producer {
+    /// # Errors
+    /// `Invalid` for a property that is not known or wrong.
+    pub(crate) fn new(
+        config: ClientConfig,
+        records_max: usize,
+        bytes_max: usize,
+    ) -> Result<Arc<Self>> {
+        let room = Arc::new(Room {
+            records_max,
+            bytes_max,
+            records: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            freed: Notify::new(),
+        });
+        let client = connect(&config, &room)?;
+        Ok(Arc::new(Self {
+            room,
+            config,
+            client: Mutex::new(Some(client)),
+            is_closed: AtomicBool::new(false),
+        }))
+    }
+
+    fn client(&self) -> MutexGuard<'_, Option<Arc<Client>>> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a record, or hands it back.
+    ///
+    /// # Errors
+    /// `Overloaded` when full, or while a client that failed is replaced; `Closed`; `Invalid` when
+    /// it is too large.
+    #[allow(
+        clippy::result_large_err,
+        reason = "the bytes are handed back by value"
+    )]
+    pub(crate) fn append(
+        self: &Arc<Self>,
+        place: &Place<'_>,
+        incarnation: Incarnation,
+        bytes: Bytes,
+    ) -> std::result::Result<Pending, Refused> {
+        let (settle, pending) = Pending::new();
+        match self.send(place, incarnation, Some(&bytes), settle) {
+            Ok(()) => Ok(pending),
+            Err(error) => Err(Refused { bytes, error }),
+        }
+    }
+
+    fn send(
+        self: &Arc<Self>,
+        place: &Place<'_>,
+        Incarnation(incarnation): Incarnation,
+        value: Option<&Bytes>,
+        settle: oneshot::Sender<Result<Receipt>>,
+    ) -> Result<()> {
+        let partition = i32::try_from(place.partition.0).map_err(|_| no_such_partition(place))?;
+        let bytes = value.map_or(0, Bytes::len) + place.key.map_or(0, str::len);
+        let Some(client) = self.client().clone() else {
+            return Err(match self.is_closed.load(Ordering::Acquire) {
+                true => Error::new(ErrorKind::Closed, APPEND),
+                false => Error::new(ErrorKind::Overloaded, APPEND)
+                    .with_context("cause", "the producer failed and is made anew"),
+            });
+        };
+        if client.context().is_broken.load(Ordering::Acquire) {
+            self.replace(client);
+            return Err(Error::new(ErrorKind::Overloaded, APPEND)
+                .with_context("cause", "the producer failed and is made anew"));
+        }
+        if !self.room.take(bytes) {
+            return Err(Error::new(ErrorKind::Overloaded, APPEND)
+                .with_context("records under way", self.room.records_max));
+        }
+        let sent = Box::new(Sent {
+            settle,
+            partition: place.partition,
+            bytes,
+        });
+        let headers = OwnedHeaders::new_with_capacity(1).insert(Header {
+            key: INCARNATION,
+            value: Some(&incarnation.to_be_bytes()),
+        });
+        let mut record = BaseRecord::<str, [u8], _>::with_opaque_to(place.topic, sent)
+            .partition(partition)
+            .headers(headers);
+        if let Some(key) = place.key {
+            record = record.key(key);
+        }
+        if let Some(value) = value {
+            record = record.payload(value);
+        }
+        client.send(record).map_err(|(error, _)| {
+            self.room.free(bytes);
+            if matches!(
+                error.rdkafka_error_code(),
+                Some(rdkafka::types::RDKafkaErrorCode::Fatal)
+            ) {
+                client.context().give_up();
+                self.replace(client);
+                return Error::new(ErrorKind::Overloaded, APPEND).with_source(error);
+            }
+            from_kafka(error, APPEND)
+        })
+    }
+
+    /// Appends with a key and waits until it is durable; none as the value removes the key.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append), and what became of it.
+    pub(crate) async fn put(
+        self: &Arc<Self>,
+        place: &Place<'_>,
+        incarnation: Incarnation,
+        value: Option<&Bytes>,
+    ) -> Result<Receipt> {
+        self.put_later(place, incarnation, value).await?.await
+    }
+
+    /// Takes it when there is room; durable when what is answered resolves.
+    ///
+    /// # Errors
+    /// `Closed`, `Invalid`.
+    pub(crate) async fn put_later(
+        self: &Arc<Self>,
+        place: &Place<'_>,
+        incarnation: Incarnation,
+        value: Option<&Bytes>,
+    ) -> Result<Pending> {
+        loop {
+            let (settle, pending) = Pending::new();
+            match self.send(place, incarnation, value, settle) {
+                Ok(()) => return Ok(pending),
+                Err(error) if error.kind() == ErrorKind::Overloaded => self.ready().await?,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Waits until a record would be taken.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub(crate) async fn ready(&self) -> Result<()> {
+        loop {
+            let mut freed = std::pin::pin!(self.room.freed.notified());
+            freed.as_mut().enable();
+            if self.is_closed.load(Ordering::Acquire) {
+                return Err(Error::new(ErrorKind::Closed, APPEND));
+            }
+            let usable = self
+                .client()
+                .as_ref()
+                .is_some_and(|client| !client.context().is_broken.load(Ordering::Acquire));
+            if usable && self.room.is_there() {
+                return Ok(());
+            }
+            freed.await;
+        }
+    }
+
+    /// Ends a client that failed, and makes another: on a thread of its own, as both may take long.
+    fn replace(self: &Arc<Self>, failed: Arc<Client>) {
+        {
+            let mut client = self.client();
+            let is_current = client.as_ref().is_some_and(|c| Arc::ptr_eq(c, &failed));
+            if !is_current {
+                return;
+            }
+            *client = None;
+        }
+        tracing::error!("the journal's producer failed, another one is made");
+        let this = Arc::clone(self);
+        let replacing = thread::Builder::new().name("kafka-producer".to_owned());
+        let started = replacing.spawn(move || {
+            end(&failed);
+            drop(failed);
+            while !this.is_closed.load(Ordering::Acquire) {
+                match connect(&this.config, &this.room) {
+                    Ok(made) => {
+                        *this.client() = Some(made);
+                        break;
+                    }
+                    Err(error) => tracing::error!(%error, "no producer"),
+                }
+                thread::sleep(ANEW_EVERY);
+            }
+            this.room.freed.notify_waiters();
+        });
+        if let Err(error) = started {
+            tracing::error!(%error, "no thread to make a producer");
+        }
+    }
+
+    /// Takes nothing more, and waits until what was taken is durable, no longer than `limit`; what
+    /// is not by then fails with its fate unknown. Blocks.
+    pub(crate) fn close(&self, limit: Duration) {
+        self.is_closed.store(true, Ordering::Release);
+        let client = self.client().take();
+        self.room.freed.notify_waiters();
+        if let Some(client) = client {
+            if client.flush(Timeout::After(limit)).is_err() {
+                tracing::warn!("left with records whose fate is not known");
+            }
+            end(&client);
+        }
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        self.is_closed.store(true, Ordering::Release);
+        if let Some(client) = self.client().take() {
+            // It joins a thread: not on one that drives tasks.
+            let ending = thread::Builder::new().name("kafka-producer".to_owned());
+            if let Err(error) = ending.spawn(move || end(&client)) {
+                tracing::error!(%error, "no thread to end a producer");
+            }
+        }
+    }
+}
+
+fn connect(config: &ClientConfig, room: &Arc<Room>) -> Result<Arc<Client>> {
+    let reports = Reports {
+        room: Arc::clone(room),
+        is_broken: AtomicBool::new(false),
+    };
+    let client = ThreadedProducer::from_config_and_context(config, reports);
+    client
+        .map(Arc::new)
+        .map_err(|error| from_kafka(error, "make a producer"))
+}
+
+/// Lets a client tell of each record that is left that it failed.
+fn end(client: &Client) {
+    client.purge(PurgeConfig::default().queue().inflight());
+    if let Err(error) = client.flush(Timeout::After(LAST_REPORTS)) {
+        tracing::warn!(%error, "a producer did not tell what became of its records");
+    }
+}
+
+fn no_such_partition(place: &Place<'_>) -> Error {
+    Error::new(ErrorKind::NotFound, APPEND).with_context("partition", place.partition)
+}

@@ -1,0 +1,295 @@
+//! The topics of a journal: what they are like, made when they are missing, checked when not.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use chatcore::error::{Error, ErrorKind, Result};
+use rdkafka::{
+    admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
+    client::DefaultClientContext,
+    config::FromClientConfig as _,
+    error::{KafkaError, RDKafkaErrorCode as Code},
+    metadata::MetadataPartition,
+};
+
+use tokio::time::Instant;
+
+use crate::{
+    config::KafkaConfig,
+    error::{ended, from_kafka},
+};
+
+pub(crate) const COMMANDS: &str = "commands";
+pub(crate) const EVENTS: &str = "events";
+pub(crate) const SNAPSHOTS: &str = "snapshots";
+pub(crate) const SHARED: &str = "shared";
+pub(crate) const DEAD_LETTERS: &str = "dead-letters";
+pub(crate) const ABOUT: &str = "about";
+
+const OPEN: &str = "open the journal";
+const TRY_EVERY: Duration = Duration::from_millis(500);
+const ASK_MAX: Duration = Duration::from_secs(10);
+
+/// What a topic must be like.
+struct Wanted {
+    name: &'static str,
+    is_partitioned: bool,
+    /// What nothing works without.
+    must: &'static [(&'static str, &'static str)],
+    /// What a promise rests on: another value is told, and not refused.
+    should: &'static [(&'static str, &'static str)],
+}
+
+/// Appended once, read by everybody, and forgotten when the core says so.
+const LOG: &[(&str, &str)] = &[
+    ("cleanup.policy", "delete"),
+    ("message.timestamp.type", "LogAppendTime"),
+];
+const KEPT: &[(&str, &str)] = &[
+    ("retention.ms", "-1"),
+    ("retention.bytes", "-1"),
+    ("unclean.leader.election.enable", "false"),
+];
+const TABLE: &[(&str, &str)] = &[("cleanup.policy", "compact")];
+const SAFE: &[(&str, &str)] = &[("unclean.leader.election.enable", "false")];
+
+const ALL: [Wanted; 6] = [
+    // First: whoever finds the others finds out whose they are.
+    Wanted {
+        name: ABOUT,
+        is_partitioned: false,
+        must: TABLE,
+        should: SAFE,
+    },
+    Wanted {
+        name: COMMANDS,
+        is_partitioned: true,
+        must: LOG,
+        should: KEPT,
+    },
+    Wanted {
+        name: EVENTS,
+        is_partitioned: true,
+        must: LOG,
+        should: KEPT,
+    },
+    Wanted {
+        name: SNAPSHOTS,
+        is_partitioned: true,
+        must: TABLE,
+        should: SAFE,
+    },
+    Wanted {
+        name: SHARED,
+        is_partitioned: false,
+        must: TABLE,
+        should: SAFE,
+    },
+    Wanted {
+        name: DEAD_LETTERS,
+        is_partitioned: false,
+        must: TABLE,
+        should: SAFE,
+    },
+];
+
+/// What was found at the start.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Topics that were made.
+    pub(crate) made: Vec<&'static str>,
+    /// Settings that weaken a promise, in words.
+    pub(crate) weak: Vec<String>,
+}
+
+/// Waits for the brokers, makes what is missing, and checks what is there.
+///
+/// # Errors
+/// `Unavailable` when no broker answers in time; `Invalid` with each difference that nothing works
+/// with; `NotFound` for a topic that is missing and may not be made.
+pub(crate) async fn prepare(config: &KafkaConfig) -> Result<Found> {
+    let admin =
+        AdminClient::from_config(&config.admin()).map_err(|error| from_kafka(error, OPEN))?;
+    let admin = Arc::new(admin);
+    let until = Instant::now() + config.open_timeout;
+    let missing = wait_for(config, &admin, until).await?;
+    let mut found = Found::default();
+    if !missing.is_empty() {
+        make(config, &admin, &missing).await?;
+        found.made = missing;
+        while !wait_for(config, &admin, until).await?.is_empty() {
+            if Instant::now() > until {
+                return Err(Error::new(ErrorKind::Unavailable, OPEN)
+                    .with_context("cause", "the topics that were made do not show up"));
+            }
+            tokio::time::sleep(TRY_EVERY).await;
+        }
+    }
+    found.weak = check(config, &admin).await?;
+    Ok(found)
+}
+
+type Admin = Arc<AdminClient<DefaultClientContext>>;
+
+/// Which topics are missing, as soon as a broker answers and each of the others has its leaders.
+async fn wait_for(
+    config: &KafkaConfig,
+    admin: &Admin,
+    until: Instant,
+) -> Result<Vec<&'static str>> {
+    loop {
+        let (config_too, asked) = (config.clone(), admin.clone());
+        let answer = tokio::task::spawn_blocking(move || survey(&config_too, &asked));
+        let error = match answer.await.map_err(|_| ended(OPEN))? {
+            Ok(missing) => return Ok(missing),
+            Err(error) if error.kind() != ErrorKind::Unavailable => return Err(error),
+            Err(error) => error,
+        };
+        if Instant::now() > until {
+            return Err(error.with_context("brokers", &config.bootstrap));
+        }
+        tracing::warn!(%error, brokers = config.bootstrap, "waiting for Kafka");
+        tokio::time::sleep(TRY_EVERY).await;
+    }
+}
+
+fn survey(config: &KafkaConfig, admin: &Admin) -> Result<Vec<&'static str>> {
+    let mut missing = Vec::new();
+    for wanted in &ALL {
+        let topic = config.topic(wanted.name);
+        let metadata = admin.inner().fetch_metadata(Some(&topic), ASK_MAX);
+        let metadata = metadata.map_err(|error| from_kafka(error, OPEN))?;
+        let described = metadata.topics().iter().find(|t| t.name() == topic);
+        let error = described.and_then(|topic| topic.error()).map(Code::from);
+        let count = described.map_or(0, |topic| topic.partitions().len());
+        match error {
+            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => missing.push(wanted.name),
+            Some(Code::LeaderNotAvailable) | None if count == 0 => {
+                return Err(Error::new(ErrorKind::Unavailable, OPEN).with_context("topic", topic));
+            }
+            Some(code) => {
+                return Err(
+                    from_kafka(KafkaError::MetadataFetch(code), OPEN).with_context("topic", topic)
+                );
+            }
+            None => {
+                let expected = partitions(config, wanted);
+                if count != expected {
+                    return Err(Error::new(ErrorKind::Invalid, OPEN)
+                        .with_context("topic", topic)
+                        .with_context("partitions", count)
+                        .with_context("expected", expected)
+                        .with_context(
+                            "cause",
+                            "the number of partitions is fixed for the life of a journal",
+                        ));
+                }
+                let is_led = |p: &MetadataPartition| p.leader() >= 0;
+                if !described.is_some_and(|topic| topic.partitions().iter().all(is_led)) {
+                    return Err(Error::new(ErrorKind::Unavailable, OPEN)
+                        .with_context("topic", topic)
+                        .with_context("cause", "a partition has no leader"));
+                }
+            }
+        }
+    }
+    Ok(missing)
+}
+
+fn partitions(config: &KafkaConfig, wanted: &Wanted) -> usize {
+    match wanted.is_partitioned {
+        true => usize::try_from(config.partitions).unwrap_or(usize::MAX),
+        false => 1,
+    }
+}
+
+async fn make(config: &KafkaConfig, admin: &Admin, missing: &[&'static str]) -> Result<()> {
+    if !config.create_topics {
+        let mut error = Error::new(ErrorKind::NotFound, OPEN);
+        for wanted in ALL.iter().filter(|wanted| missing.contains(&wanted.name)) {
+            let settings = wanted.must.iter().chain(wanted.should);
+            let settings: Vec<_> = settings
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            error = error.with_context(
+                "missing",
+                format!(
+                    "{} with {} partitions and {}",
+                    config.topic(wanted.name),
+                    partitions(config, wanted),
+                    settings.join(" ")
+                ),
+            );
+        }
+        return Err(error);
+    }
+    let in_sync = if config.replication > 2 { "2" } else { "1" };
+    for wanted in ALL.iter().filter(|wanted| missing.contains(&wanted.name)) {
+        let name = config.topic(wanted.name);
+        let count = i32::try_from(partitions(config, wanted)).unwrap_or(i32::MAX);
+        let replication = TopicReplication::Fixed(i32::from(config.replication));
+        let mut topic =
+            NewTopic::new(&name, count, replication).set("min.insync.replicas", in_sync);
+        for (name, value) in wanted.must.iter().chain(wanted.should) {
+            topic = topic.set(name, value);
+        }
+        let options = AdminOptions::new().operation_timeout(Some(ASK_MAX));
+        let made = admin.create_topics([&topic], &options).await;
+        for made in made.map_err(|error| from_kafka(error, OPEN))? {
+            match made {
+                // Another node was quicker.
+                Ok(_) | Err((_, Code::TopicAlreadyExists)) => {}
+                Err((name, code)) => {
+                    let error = KafkaError::AdminOp(code);
+                    return Err(from_kafka(error, OPEN).with_context("topic", name));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Compares the settings: what nothing works with is an error that names all of it, what weakens a
+/// promise is answered.
+async fn check(config: &KafkaConfig, admin: &Admin) -> Result<Vec<String>> {
+    let names: Vec<_> = ALL.iter().map(|wanted| config.topic(wanted.name)).collect();
+    let asked: Vec<_> = names
+        .iter()
+        .map(|name| ResourceSpecifier::Topic(name))
+        .collect();
+    let options = AdminOptions::new().request_timeout(Some(ASK_MAX));
+    let described = admin.describe_configs(&asked, &options).await;
+    let described = described.map_err(|error| from_kafka(error, OPEN))?;
+    let (mut wrong, mut weak) = (Vec::new(), Vec::new());
+    for ((wanted, name), described) in ALL.iter().zip(&names).zip(described) {
+        let settings = match described {
+            Ok(settings) => settings
+                .entry_map()
+                .into_iter()
+                .map(|(k, v)| (k.to_owned(), v.value.clone()))
+                .collect::<BTreeMap<_, _>>(),
+            // Who may not ask is told, and goes on: the settings are the platform's.
+            Err(code) => {
+                weak.push(format!("{name}: its settings can't be read: {code}"));
+                continue;
+            }
+        };
+        let differs = |setting: &str, value: &str| {
+            let is = settings.get(setting).cloned().flatten();
+            (is.as_deref() != Some(value)).then(|| {
+                format!(
+                    "{name}: {setting} is {}, expected {value}",
+                    is.unwrap_or_default()
+                )
+            })
+        };
+        wrong.extend(wanted.must.iter().filter_map(|(s, v)| differs(s, v)));
+        weak.extend(wanted.should.iter().filter_map(|(s, v)| differs(s, v)));
+        if config.replication > 2 {
+            weak.extend(differs("min.insync.replicas", "2"));
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(weak);
+    }
+    Err(Error::new(ErrorKind::Invalid, OPEN).with_context("topics", wrong.join("; ")))
+}
