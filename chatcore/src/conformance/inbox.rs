@@ -61,26 +61,33 @@ pub async fn a_frame_to_nobody_is_not_found(ports: Ports) {
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 
+/// Frames in one call of the overflow.
+const SENT_AT_ONCE: u64 = 100;
+/// More frames than an inbox may hold.
+const SENT_MAX: u64 = 100_000;
+
 /// Whatever is dropped is told as a gap; frames that were taken are not lost before it.
+///
+/// A way that asks the inbox first tells the sender, too. One that publishes can't: there the
+/// frames go out, and only the receiver knows that they found no room. Both are right, since it is
+/// the gap that is promised.
 pub async fn an_overflow_is_told_as_a_gap(ports: Ports) {
     let here = node("n1");
     let mut inbox = ports.inbox.receive(&here).await.unwrap();
-    let mut taken = 0;
-    loop {
-        match ports.inbox.send(&here, vec![typing(taken)]).await {
-            Ok(()) => taken += 1,
-            Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::Overloaded);
-                break;
-            }
+    let mut sent = 0;
+    while sent < SENT_MAX {
+        let frames = (sent..sent + SENT_AT_ONCE).map(typing).collect();
+        sent += SENT_AT_ONCE;
+        if let Err(error) = ports.inbox.send(&here, frames).await {
+            assert_eq!(error.kind(), ErrorKind::Overloaded);
+            break;
         }
-        assert!(taken < 10_000_000, "an inbox is bounded");
     }
-    for dialog in 0..taken {
+    for dialog in 0.. {
         match next(inbox.as_mut()).await {
-            InboxEvent::Frame(frame) => assert_eq!(frame, typing(dialog)),
+            InboxEvent::Frame(frame) if dialog < sent => assert_eq!(frame, typing(dialog)),
+            InboxEvent::Frame(_) => panic!("an inbox is bounded"),
             InboxEvent::Gap => return,
         }
     }
-    assert!(matches!(next(inbox.as_mut()).await, InboxEvent::Gap));
 }

@@ -1,7 +1,8 @@
 //! The suites that every implementation of a port must pass: one function a promise.
 //!
 //! Each function gets fresh ports with [`PARTITIONS`] partitions, whose journal is full with at most
-//! 100,000 records of 1 KiB, and panics when the promise is not kept. A backend stamps them all as tests of its own:
+//! 100,000 records of 1 KiB and whose inboxes with fewer than 100,000 short frames, and panics when the promise is
+//! not kept. A backend stamps them all as tests of its own:
 //!
 //! ```
 //! # #[allow(unused)] mod backend {

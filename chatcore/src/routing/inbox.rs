@@ -23,7 +23,8 @@ pub enum InboxEvent {
 /// - **Durability**: none.
 /// - **Cancellation**: `send` may be dropped; some frames may have gone out.
 /// - **Errors**: `NotFound` when nobody receives for that node (a stale route); `Overloaded` when
-///   its inbox is full: the frames are dropped and the inbox will tell [`InboxEvent::Gap`].
+///   its inbox is full and the sender can know it. In either case of a full inbox the frames are
+///   dropped, and the inbox will tell [`InboxEvent::Gap`].
 ///
 /// ```
 /// # use std::sync::Arc;
