@@ -1,0 +1,373 @@
+//! Where the store is, and within which bounds it is used.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use chatcore::error::{Error, ErrorKind, Result};
+
+const PARSE: &str = "read the store's address";
+/// What an address looks like, for who wrote another one.
+const EXPECTED: &str =
+    "redis://[user:password@]host[:port] or redis+sentinel://[user:password@]host:port,.../name";
+const PORT: u16 = 6379;
+const SENTINEL_PORT: u16 = 26379;
+
+/// A secret: neither printed nor logged.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps the text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// As whom to log in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The ACL user; the default one if there is none.
+    pub user: Option<String>,
+    /// Its password.
+    pub password: Secret,
+}
+
+/// One server.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HostPort {
+    /// A name or an address.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// How the primary is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// It is this server, or nobody is.
+    Direct(HostPort),
+    /// A majority of these Sentinels names it.
+    BySentinels {
+        /// All of them: the majority is counted over this list.
+        sentinels: Vec<HostPort>,
+        /// What they call the primary.
+        name: String,
+    },
+}
+
+/// Where the store is: `redis://host:port`, or `redis+sentinel://host:port,host:port/name`, either
+/// with `user:password@` in front of the host.
+///
+/// ```
+/// use chatcore_keydb::Address;
+///
+/// let address: Address = "redis+sentinel://:secret@10.0.0.1:26379,10.0.0.2:26379/chat".parse()?;
+/// assert!(!format!("{address:?} {address}").contains("secret"));
+/// # Ok::<(), chatcore::error::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// How the primary is found.
+    pub found: Found,
+    /// As whom to log in to it; Sentinels are asked without.
+    pub login: Option<Login>,
+}
+
+impl fmt::Display for Address {
+    /// Without the login.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.found {
+            Found::Direct(server) => write!(f, "redis://{server}"),
+            Found::BySentinels { sentinels, name } => {
+                let all: Vec<String> = sentinels.iter().map(HostPort::to_string).collect();
+                write!(f, "redis+sentinel://{}/{name}", all.join(","))
+            }
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        // The text is never repeated: it may hold a password.
+        let invalid = |what: &'static str| {
+            Error::new(ErrorKind::Invalid, PARSE)
+                .with_context("found", what)
+                .with_context("expected", EXPECTED)
+        };
+        let (scheme, rest) = text.split_once("://").ok_or_else(|| invalid("no scheme"))?;
+        let (login, rest) = match rest.rsplit_once('@') {
+            Some((login, rest)) => (Some(parse_login(login).map_err(invalid)?), rest),
+            None => (None, rest),
+        };
+        let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let servers = |port| {
+            let all = hosts.split(',').map(|host| parse_host(host, port));
+            all.collect::<Result<Vec<_>, _>>().map_err(invalid)
+        };
+        let found = match scheme {
+            "redis" if !path.is_empty() => {
+                return Err(invalid(
+                    "a database number: give each deployment a key prefix instead",
+                ));
+            }
+            "redis" => match servers(PORT)?.as_slice() {
+                [server] => Found::Direct(server.clone()),
+                _ => return Err(invalid("several servers without Sentinel")),
+            },
+            "redis+sentinel" if path.is_empty() => {
+                return Err(invalid("no name of the primary"));
+            }
+            "redis+sentinel" => Found::BySentinels {
+                sentinels: servers(SENTINEL_PORT)?,
+                name: path.to_owned(),
+            },
+            "rediss" | "rediss+sentinel" => return Err(invalid("TLS, which is not there yet")),
+            _ => return Err(invalid("an unknown scheme")),
+        };
+        Ok(Self { found, login })
+    }
+}
+
+fn parse_login(text: &str) -> Result<Login, &'static str> {
+    let (user, password) = text.split_once(':').ok_or("a user without a password")?;
+    let user = percent_decoded(user)?;
+    Ok(Login {
+        user: (!user.is_empty()).then_some(user),
+        password: Secret(percent_decoded(password)?),
+    })
+}
+
+fn percent_decoded(text: &str) -> Result<String, &'static str> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let mut digit = || rest.next().and_then(|b| char::from(b).to_digit(16));
+        let (high, low) = (digit(), digit());
+        let code = high
+            .zip(low)
+            .and_then(|(h, l)| u8::try_from(h * 16 + l).ok());
+        bytes.push(code.ok_or("a '%' that is not followed by two hexadecimal digits")?);
+    }
+    String::from_utf8(bytes).map_err(|_| "a login that is not UTF-8")
+}
+
+fn parse_host(text: &str, default_port: u16) -> Result<HostPort, &'static str> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (host, port) = rest.split_once(']').ok_or("a '[' without its ']'")?;
+            (host, port.strip_prefix(':'))
+        }
+        None => match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        },
+    };
+    let port = port.map_or(Ok(default_port), str::parse);
+    if host.is_empty() {
+        return Err("no host");
+    }
+    Ok(HostPort {
+        host: host.to_owned(),
+        port: port.map_err(|_| "a port that is no number up to 65535")?,
+    })
+}
+
+/// Longest key prefix, in bytes: it stands in each key.
+const PREFIX_BYTES_MAX: usize = 32;
+
+/// Where the store is, and within which bounds it is used.
+///
+/// ```
+/// use chatcore_keydb::Config;
+///
+/// let config = Config::new("redis://127.0.0.1:6379".parse()?, 12).with_prefix("chat");
+/// config.check()?;
+/// # Ok::<(), chatcore::error::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the store is.
+    pub address: Address,
+    /// The number of partitions of the journal.
+    pub partitions: u32,
+    /// Begins each key and channel, so that several deployments can share a store. Default
+    /// `chatcore`.
+    pub prefix: String,
+    /// Multiplexed connections to the primary. Default 4.
+    pub connections: usize,
+    /// Calls under way at once; more wait. Default 512.
+    pub calls_max: usize,
+    /// Longest wait to be one of these; past it a call is `Overloaded`. Default 1 s.
+    pub entry_wait_max: Duration,
+    /// Longest wait for a primary while there is none; past it a call is `Unavailable`, and nothing
+    /// was done. Default 1 s.
+    pub primary_wait_max: Duration,
+    /// Longest time for one connection to be there, logged in. Default 1 s.
+    pub connect_max: Duration,
+    /// Longest time until a call is answered; past it the connections are given up, and what
+    /// became of the calls is unknown. Default 1 s.
+    pub answer_max: Duration,
+    /// How often the primary is asked whether it still is the primary, and the Sentinels whether
+    /// it still is this one. Default 1 s.
+    pub watch_every: Duration,
+    /// Longest wait for the store at the start. Default 30 s.
+    pub start_max: Duration,
+}
+
+impl Config {
+    /// This store, for a journal with this many partitions; all else by default.
+    #[must_use]
+    pub fn new(address: Address, partitions: u32) -> Self {
+        Self {
+            address,
+            partitions,
+            prefix: "chatcore".to_owned(),
+            connections: 4,
+            calls_max: 512,
+            entry_wait_max: Duration::from_secs(1),
+            primary_wait_max: Duration::from_secs(1),
+            connect_max: Duration::from_secs(1),
+            answer_max: Duration::from_secs(1),
+            watch_every: Duration::from_secs(1),
+            start_max: Duration::from_secs(30),
+        }
+    }
+
+    /// Another key prefix.
+    #[must_use]
+    pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// Checks the bounds.
+    ///
+    /// # Errors
+    /// `Invalid`, with the name of the field.
+    pub fn check(&self) -> Result<()> {
+        let is_prefix = (1..=PREFIX_BYTES_MAX).contains(&self.prefix.len())
+            && self
+                .prefix
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        let fields = [
+            ("partitions", self.partitions > 0),
+            ("prefix", is_prefix),
+            ("connections", (1..=64).contains(&self.connections)),
+            ("calls_max", (1..=65_536).contains(&self.calls_max)),
+            ("entry_wait_max", !self.entry_wait_max.is_zero()),
+            ("primary_wait_max", !self.primary_wait_max.is_zero()),
+            ("connect_max", !self.connect_max.is_zero()),
+            ("answer_max", !self.answer_max.is_zero()),
+            ("watch_every", !self.watch_every.is_zero()),
+            ("start_max", !self.start_max.is_zero()),
+        ];
+        match fields.into_iter().find(|(_, is_good)| !is_good) {
+            None => Ok(()),
+            Some((field, _)) => {
+                Err(Error::new(ErrorKind::Invalid, "configure the store")
+                    .with_context("field", field))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(host: &str, port: u16) -> HostPort {
+        HostPort {
+            host: host.to_owned(),
+            port,
+        }
+    }
+
+    #[test]
+    fn addresses_are_read() {
+        let direct: Address = "redis://store".parse().unwrap();
+        assert_eq!(direct.found, Found::Direct(server("store", 6379)));
+        assert_eq!(direct.login, None);
+        let six: Address = "redis://[::1]:7000".parse().unwrap();
+        assert_eq!(six.found, Found::Direct(server("::1", 7000)));
+        assert_eq!(six.to_string(), "redis://[::1]:7000");
+        let sentinels: Address = "redis+sentinel://chat:p%40s:s@a:1,b/main".parse().unwrap();
+        let found = Found::BySentinels {
+            sentinels: vec![server("a", 1), server("b", 26379)],
+            name: "main".to_owned(),
+        };
+        assert_eq!(sentinels.found, found);
+        let login = sentinels.login.clone().unwrap();
+        assert_eq!(login.user.as_deref(), Some("chat"));
+        assert_eq!(login.password.expose(), "p@s:s");
+        assert_eq!(sentinels.to_string(), "redis+sentinel://a:1,b:26379/main");
+    }
+
+    #[test]
+    fn a_wrong_address_says_what_is_wrong_and_no_password() {
+        for (text, what) in [
+            ("store:6379", "no scheme"),
+            ("http://store", "unknown scheme"),
+            ("redis://", "no host"),
+            ("redis://a,b", "several servers"),
+            ("redis://a:99999", "port"),
+            ("redis://a/3", "key prefix"),
+            ("redis+sentinel://a:1,b:2", "no name"),
+            ("rediss://a", "TLS"),
+            ("redis://secret@a", "without a password"),
+            ("redis://u:secret%4@a", "hexadecimal"),
+        ] {
+            let error = text.parse::<Address>().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            let said = error.to_string();
+            assert!(said.contains(what), "{text}: {said}");
+            assert!(!said.contains("secret"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_login_is_not_printed() {
+        let address: Address = "redis://u:secret@a".parse().unwrap();
+        let config = Config::new(address, 4);
+        assert!(!format!("{config:?}").contains("secret"));
+    }
+
+    #[test]
+    fn bounds_are_checked() {
+        let good = Config::new("redis://a".parse().unwrap(), 4);
+        good.check().unwrap();
+        let bad = good.clone().with_prefix("a{b}");
+        assert!(bad.check().unwrap_err().to_string().contains("prefix"));
+        let bad = Config {
+            connections: 0,
+            ..good
+        };
+        assert!(bad.check().unwrap_err().to_string().contains("connections"));
+    }
+}

@@ -1,0 +1,138 @@
+//! Where a partition stands, as a hash.
+
+use bytes::Bytes;
+use chatcore::{
+    error::Result,
+    ids::{Fence, Incarnation, Offset, Partition},
+    record::{decode, encode},
+    store::{Mark, PartitionBatch, Trial},
+};
+
+use super::texts::corrupt;
+use crate::reply::{Reply, number, text};
+
+/// The fields of what was received begin with this; the partition follows.
+const RECEIVED: &str = "received:";
+
+/// Reads the fields and values of a mark; all that is not there has its default.
+pub(super) fn parse(operation: &'static str, mut reply: Reply) -> Result<Mark> {
+    let mut mark = Mark::default();
+    while reply.left() > 0 {
+        let field = reply.text()?;
+        let value = reply.bytes()?.unwrap_or_default();
+        if field == "trial" {
+            mark.trial = match value.is_empty() {
+                true => None,
+                false => Some(decode::<Trial>(&value)?),
+            };
+            continue;
+        }
+        let value = text(operation, value)?;
+        let count = || number::<u64>(operation, &value);
+        match field.as_str() {
+            "fence" => mark.fence = Fence(count()?),
+            "incarnation" => mark.incarnation = Incarnation(count()?),
+            "applied" => mark.applied = Offset(count()?),
+            "trimmed" => mark.trimmed = Offset(count()?),
+            "dialogs" => mark.dialogs = count()?,
+            "events" => mark.events = Offset(count()?),
+            "built" => mark.built = value == "1",
+            // A field of a newer version is skipped, as in records.
+            field => {
+                if let Some(from) = field.strip_prefix(RECEIVED) {
+                    let from = Partition(number(operation, from)?);
+                    mark.received
+                        .insert(from, parse_received(operation, &value)?);
+                }
+            }
+        }
+    }
+    Ok(mark)
+}
+
+fn parse_received(operation: &'static str, text: &str) -> Result<(Offset, u32)> {
+    let invalid = || corrupt(operation, "no follow-up");
+    let (cause, index) = text.split_once(' ').ok_or_else(invalid)?;
+    Ok((Offset(number(operation, cause)?), number(operation, index)?))
+}
+
+/// A field and its value.
+pub(super) type Field = (String, Bytes);
+
+fn field(name: &str, value: impl ToString) -> Field {
+    (name.to_owned(), Bytes::from(value.to_string()))
+}
+
+fn rest<'a>(
+    trial: Option<&Trial>,
+    received: impl IntoIterator<Item = (&'a Partition, &'a (Offset, u32))>,
+) -> Result<Vec<Field>> {
+    let trial = trial.map(encode).transpose()?.unwrap_or_default();
+    let mut fields = vec![("trial".to_owned(), trial)];
+    fields.extend(received.into_iter().map(|(from, (cause, index))| {
+        field(&format!("{RECEIVED}{from}"), format!("{cause} {index}"))
+    }));
+    Ok(fields)
+}
+
+/// What a batch sets, beside the fence.
+pub(super) fn after(batch: &PartitionBatch) -> Result<Vec<Field>> {
+    let mut fields = vec![
+        field("applied", batch.applied),
+        field("dialogs", batch.dialogs),
+        field("events", batch.events),
+    ];
+    fields.extend(rest(batch.trial.as_ref(), &batch.received)?);
+    Ok(fields)
+}
+
+/// All of a mark that is not built, beside the fence.
+pub(super) fn begun(mark: &Mark) -> Result<Vec<Field>> {
+    let mut fields = vec![
+        field("incarnation", mark.incarnation),
+        field("applied", mark.applied),
+        field("trimmed", mark.trimmed),
+        field("built", 0),
+        field("dialogs", mark.dialogs),
+        field("events", mark.events),
+    ];
+    fields.extend(rest(mark.trial.as_ref(), &mark.received)?);
+    Ok(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use chatcore::ids::{Node, NodeEpoch, NodeId};
+    use redis::Value;
+
+    use super::*;
+
+    #[test]
+    fn a_mark_reads_back() {
+        let node = Node {
+            id: NodeId::try_new("n1").unwrap(),
+            epoch: NodeEpoch(3),
+        };
+        let mark = Mark {
+            incarnation: Incarnation(u64::MAX),
+            applied: Offset(7),
+            trimmed: Offset(5),
+            dialogs: 3,
+            received: [(Partition(2), (Offset(9), 1))].into(),
+            events: Offset(11),
+            trial: Some(Trial {
+                offset: Offset(7),
+                nodes: vec![node],
+            }),
+            ..Mark::default()
+        };
+        let mut values = Vec::new();
+        for (field, value) in begun(&mark).unwrap() {
+            values.push(Value::BulkString(field.into()));
+            values.push(Value::BulkString(value.to_vec()));
+        }
+        values.extend(["later", "x"].map(|t| Value::BulkString(t.into())));
+        let reply = Reply::new("test", Value::Array(values)).unwrap();
+        assert_eq!(parse("test", reply).unwrap(), mark);
+    }
+}
