@@ -233,14 +233,12 @@ async fn a_full_store_refuses_and_goes_on_when_there_is_room() {
 #[tokio::test]
 async fn sentinels_lead_to_the_new_primary_and_nobody_writes_to_the_paused_one() {
     let Some(program) = program() else { return };
-    let folder = std::env::temp_dir().join(common::prefix());
-    std::fs::create_dir(&folder).unwrap();
     let first = Server::start(&program, free_port(), &[]);
     let of_first = ["--replicaof", "127.0.0.1", &first.port.to_string()];
     let second = Server::start(&program, free_port(), &of_first);
     second.until("INFO replication", "master_link_status:up");
     let sentinels: Vec<Server> = (0..3)
-        .map(|_| Server::start_sentinel(&program, &folder, first.port))
+        .map(|_| Server::start_sentinel(&program, first.port))
         .collect();
     for sentinel in &sentinels {
         sentinel.until("SENTINEL CKQUORUM test", "OK 3");
@@ -281,5 +279,4 @@ async fn sentinels_lead_to_the_new_primary_and_nobody_writes_to_the_paused_one()
     }
     let stored = second.ask("HGET {chatcore:p0}:mark fence").unwrap();
     assert!(stored.contains(&last.to_string()), "{stored}: {last}");
-    std::fs::remove_dir_all(&folder).unwrap();
 }

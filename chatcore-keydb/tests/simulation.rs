@@ -1,5 +1,5 @@
 //! Runs of the simulation on a real server: nodes that die, links that lose replies, a store that
-//! is emptied.
+//! is emptied, or goes on with what a replica had.
 //!
 //! Starts a server of its own on loopback; without a program to start, it says that it was skipped.
 
@@ -16,6 +16,7 @@ mod common;
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -37,7 +38,9 @@ const LONG: Duration = Duration::from_secs(3_600);
 
 #[derive(Debug)]
 struct OnServer {
+    program: PathBuf,
     server: Server,
+    replicas: Mutex<BTreeMap<usize, Server>>,
     opened: Mutex<Option<Arc<Leases>>>,
 }
 
@@ -105,6 +108,26 @@ impl Backend for OnServer {
         }
         Ok(true)
     }
+
+    async fn replicate(&self, replica: usize) -> Result<()> {
+        let kept = Server::start(&self.program, free_port(), &[]);
+        kept.copy(&self.server);
+        self.replicas.lock().unwrap().insert(replica, kept);
+        Ok(())
+    }
+
+    /// The primary takes over what the replica had, and its replication id changes: to its clients
+    /// it is another one.
+    async fn fail_over(&self, replica: usize) -> Result<bool> {
+        let Some(kept) = self.replicas.lock().unwrap().remove(&replica) else {
+            return Ok(false);
+        };
+        self.server.copy(&kept);
+        if let Some(leases) = self.opened.lock().unwrap().as_ref() {
+            leases.lapse.clear();
+        }
+        Ok(true)
+    }
 }
 
 #[test]
@@ -113,7 +136,9 @@ fn the_chat_runs_well_on_it_under_faults() {
     let mut fired = BTreeMap::new();
     for seed in seeds() {
         let backend = OnServer {
+            program: program.clone(),
             server: Server::start(&program, free_port(), &[]),
+            replicas: Mutex::default(),
             opened: Mutex::default(),
         };
         let plan = Plan::draw(seed);
@@ -123,7 +148,7 @@ fn the_chat_runs_well_on_it_under_faults() {
             *fired.entry(kind).or_insert(0) += times;
         }
     }
-    for kind in [Kind::StoreEmptied, Kind::ReplyLost] {
+    for kind in [Kind::StoreEmptied, Kind::StoreSuffixLost, Kind::ReplyLost] {
         assert!(fired.contains_key(&kind), "{kind} never happened");
     }
 }

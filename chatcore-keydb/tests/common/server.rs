@@ -39,33 +39,47 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// A running server; dropped, it is killed.
+/// A running server; dropped, it is killed, and its folder removed.
 #[derive(Debug)]
 pub(crate) struct Server {
     process: Child,
     pub(crate) port: u16,
+    /// Where it puts what it gets from a primary: another would start with that.
+    folder: PathBuf,
+}
+
+fn fresh_folder() -> PathBuf {
+    let folder = std::env::temp_dir().join(super::prefix());
+    std::fs::create_dir(&folder).unwrap();
+    folder
 }
 
 impl Server {
     /// Starts one in memory alone, and waits until it answers.
     pub(crate) fn start(program: &Path, port: u16, more: &[&str]) -> Self {
-        let port_text = port.to_string();
+        let (port_text, folder) = (port.to_string(), fresh_folder());
         let mut command = Command::new(program);
         command.arg0("redis-server");
         command.args(["--port", &port_text, "--bind", "127.0.0.1"]);
         command.args(["--save", "", "--appendonly", "no"]);
         command.args(["--repl-diskless-sync-delay", "0"]).args(more);
-        let process = command.stdout(Stdio::null()).spawn().unwrap();
-        let server = Self { process, port };
-        // Either that, or that it wants a password first.
-        server.until("PING", "\r\n");
+        let process = command.current_dir(&folder).stdout(Stdio::null()).spawn();
+        let server = Self {
+            process: process.unwrap(),
+            port,
+            folder,
+        };
+        // It, and not another that had the port first; or that it wants a password first.
+        let itself = format!("process_id:{}\r", server.process.id());
+        let answers = |said: String| said.contains(&itself) || said.contains("NOAUTH");
+        server.wait(|| server.ask("INFO server").is_ok_and(answers), "starts");
         server
     }
 
     /// Starts a Sentinel that watches `primary` under the name `test`.
-    pub(crate) fn start_sentinel(program: &Path, folder: &Path, primary: u16) -> Self {
-        let port = free_port();
-        let file = folder.join(format!("sentinel-{port}.conf"));
+    pub(crate) fn start_sentinel(program: &Path, primary: u16) -> Self {
+        let (port, folder) = (free_port(), fresh_folder());
+        let file = folder.join("sentinel.conf");
         let text = format!(
             "port {port}\nbind 127.0.0.1\nsentinel monitor test 127.0.0.1 {primary} 2\n\
              sentinel down-after-milliseconds test 1000\nsentinel failover-timeout test 4000\n"
@@ -73,8 +87,12 @@ impl Server {
         std::fs::write(&file, text).unwrap();
         let mut command = Command::new(program);
         command.arg0("redis-sentinel").arg(file);
-        let process = command.stdout(Stdio::null()).spawn().unwrap();
-        let sentinel = Self { process, port };
+        let process = command.current_dir(&folder).stdout(Stdio::null()).spawn();
+        let sentinel = Self {
+            process: process.unwrap(),
+            port,
+            folder,
+        };
         sentinel.until("PING", "PONG");
         sentinel
     }
@@ -97,13 +115,26 @@ impl Server {
 
     /// Asks until it is answered so.
     pub(crate) fn until(&self, question: &str, answer: &str) {
+        let is_so = || self.ask(question).is_ok_and(|said| said.contains(answer));
+        self.wait(is_so, &format!("answers {question} with {answer}"));
+    }
+
+    fn wait(&self, mut is_so: impl FnMut() -> bool, what: &str) {
         for _ in 0..200 {
-            if self.ask(question).is_ok_and(|said| said.contains(answer)) {
+            if is_so() {
                 return;
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        panic!("{question} is not answered with {answer}");
+        panic!("the server at {} never {what}", self.port);
+    }
+
+    /// Takes all that another has, as of now, and is a primary again.
+    pub(crate) fn copy(&self, other: &Self) {
+        self.ask(&format!("REPLICAOF 127.0.0.1 {}", other.port))
+            .unwrap();
+        self.until("INFO replication", "master_link_status:up");
+        self.ask("REPLICAOF NO ONE").unwrap();
     }
 
     fn signal(&self, name: &str) {
@@ -127,5 +158,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.process.kill());
         drop(self.process.wait());
+        drop(std::fs::remove_dir_all(&self.folder));
     }
 }
