@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chatcore::{error::Result, store::Archive};
 
-use crate::{Config, Figures, inbox::Receivers, keys::Keys, link::Link};
+use crate::{Config, Figures, ServerFigures, inbox::Receivers, info::Info, keys::Keys, link::Link};
 
 /// The live view, the leases, the lists and the nodes' inboxes over the Redis protocol.
 ///
@@ -64,6 +64,19 @@ impl KeyDb {
     #[must_use]
     pub fn figures(&self) -> Figures {
         self.link.figures()
+    }
+
+    /// Asks the server how full it is.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Overloaded`, `Forbidden`.
+    pub async fn server_figures(&self) -> Result<ServerFigures> {
+        let questions = Info::questions(&["clients", "memory"]);
+        let answers = self
+            .link
+            .run("ask how full the store is", &questions)
+            .await?;
+        Ok(Info::read(answers)?.figures())
     }
 
     /// Closes all connections and inboxes, and waits until they are closed. Calls that are under

@@ -34,6 +34,7 @@ mod command;
 mod config;
 mod error;
 mod inbox;
+mod info;
 mod keydb;
 mod keys;
 mod link;
@@ -43,5 +44,6 @@ mod store;
 
 pub use command::COMMANDS;
 pub use config::{Address, Config, Found, HostPort, Login, Secret};
+pub use info::ServerFigures;
 pub use keydb::KeyDb;
 pub use link::Figures;

@@ -11,8 +11,9 @@ use super::{
     resolve::check_role,
 };
 use crate::{
-    config::{Config, HostPort},
+    config::{Config, Found, HostPort},
     error::from_server,
+    info::Info,
     script,
 };
 
@@ -65,6 +66,7 @@ impl Generation {
             checked.map_err(|error| error.with_context("address", &server))?;
         }
         if let Some(connection) = connections.first_mut() {
+            check_settings(config, &server, connection).await?;
             load_scripts(config, connection).await?;
         }
         guard.disarm();
@@ -92,6 +94,11 @@ impl Generation {
         self.given_up.cancel();
     }
 
+    /// Closes them at the end.
+    pub(super) fn close(&self) {
+        self.given_up.cancel();
+    }
+
     pub(crate) fn is_given_up(&self) -> bool {
         self.given_up.is_cancelled()
     }
@@ -105,6 +112,20 @@ impl Drop for Generation {
     fn drop(&mut self) {
         self.given_up.cancel();
     }
+}
+
+async fn check_settings(
+    config: &Config,
+    server: &HostPort,
+    connection: &mut MultiplexedConnection,
+) -> Result<()> {
+    let questions = Info::questions(&["server", "replication", "memory"]);
+    let info = Info::read(ask(config, connection, &questions).await?)?;
+    let has_sentinels = matches!(config.address.found, Found::BySentinels { .. });
+    for finding in info.findings(has_sentinels)? {
+        tracing::warn!(%server, finding);
+    }
+    Ok(())
 }
 
 async fn load_scripts(config: &Config, connection: &mut MultiplexedConnection) -> Result<()> {

@@ -36,7 +36,7 @@ impl State {
     pub(super) fn is_hopeless(&self) -> bool {
         self.trouble
             .as_ref()
-            .is_some_and(|(kind, _)| *kind == ErrorKind::Forbidden)
+            .is_some_and(|(kind, _)| *kind != ErrorKind::Unavailable)
     }
 
     /// Why nothing can be done now; nothing was.
@@ -91,7 +91,7 @@ impl Keeper {
             }
         }
         if let Some(generation) = self.state.borrow().live() {
-            generation.give_up(&"shutdown");
+            generation.close();
         }
     }
 
@@ -111,7 +111,7 @@ impl Keeper {
     fn note(&self, error: &Error) {
         tracing::warn!(%error, "no primary of the store");
         let kind = match error.kind() {
-            ErrorKind::Forbidden => ErrorKind::Forbidden,
+            kind @ (ErrorKind::Forbidden | ErrorKind::Invalid) => kind,
             _ => ErrorKind::Unavailable,
         };
         self.state.send_modify(|state| {

@@ -15,6 +15,7 @@ use crate::{
     KeyDb,
     command::command,
     error::unexpected,
+    info::Info,
     reply::{Reply, bytes, integer, text},
     script,
 };
@@ -85,30 +86,16 @@ impl LeaseStore for KeyDb {
         let mut get = command("GET");
         get.arg(&key);
         questions.add_command(get);
-        for section in ["server", "replication"] {
-            let mut info = command("INFO");
-            info.arg(section);
-            questions.add_command(info);
+        for info in Info::questions(&["server", "replication"]).cmd_iter() {
+            questions.add_command(info.clone());
         }
         let mut answers = self.link.run(IDENTITY, &questions).await?.into_iter();
         let mut next = || bytes(IDENTITY, answers.next().unwrap_or(Value::Nil));
         next()?;
-        let mut stored = || -> Result<String> {
-            let found = next()?.ok_or_else(|| unexpected(IDENTITY, "no identity"))?;
-            text(IDENTITY, found)
-        };
-        let (life, server, replication) = (stored()?, stored()?, stored()?);
-        let process = line(&server, "run_id:")?;
-        let replication = line(&replication, "master_replid:")?;
+        let life = next()?.ok_or_else(|| unexpected(IDENTITY, "no identity"))?;
+        let life = text(IDENTITY, life)?;
+        let info = Info::read(answers.collect())?;
+        let (process, replication) = (info.text("run_id")?, info.text("master_replid")?);
         Ok(StoreIdentity(format!("{life}-{process}-{replication}")))
     }
-}
-
-/// What follows a name on its line.
-fn line<'a>(info: &'a str, name: &str) -> Result<&'a str> {
-    let mut found = info.lines().filter_map(|line| line.strip_prefix(name));
-    found
-        .next()
-        .map(str::trim)
-        .ok_or_else(|| unexpected(IDENTITY, "a server that does not tell its ids"))
 }
