@@ -31,6 +31,7 @@ use chatcore::{
         Accepted, Access, Appended, ChainHash, CommandId, Decision, Event, Outcome, Position,
         StreamEvent, Verdict, Visibility, encode,
     },
+    routing::{InboxEvent, NodeFrame, NodeInbox as _},
     store::{
         DueLine, Follow, FollowFrom, LeaseStore as _, Mark, PartitionBatch, PartitionStore as _,
         Rebuild, StoredDecision, StreamStore as _,
@@ -47,6 +48,13 @@ async fn connect(server: &Server) -> Arc<KeyDb> {
     let archive = memory::ports(1, Arc::new(SystemClock)).archive;
     let config = Config::new(server.address().parse().unwrap(), 1);
     KeyDb::connect(config, archive).await.unwrap()
+}
+
+fn here() -> Node {
+    Node {
+        id: NodeId::try_new("n1").unwrap(),
+        epoch: NodeEpoch(1),
+    }
 }
 
 /// Owns the one partition, which is empty and built.
@@ -98,6 +106,13 @@ fn stream(n: u64) -> StreamId {
     StreamId::Dialog(DialogId(n))
 }
 
+/// Random, as sealed bytes are: alike ones would be slow in a script, which keeps each text once.
+fn sealed() -> Bytes {
+    let mut bytes = vec![0; 120];
+    getrandom::fill(&mut bytes).unwrap();
+    Bytes::from(bytes)
+}
+
 /// A message of customer `n` in a dialog of the same number, the `seq`th.
 fn decision(cause: u64, n: u64, seq: u64) -> StoredDecision {
     let position = |seq| Position {
@@ -114,7 +129,7 @@ fn decision(cause: u64, n: u64, seq: u64) -> StoredDecision {
             body: Sealed {
                 kind: ContentKind::Text,
                 chars: 120,
-                bytes: Bytes::from(vec![7; 120]),
+                bytes: sealed(),
             },
             reply_to: None,
             assurance: None,
@@ -262,10 +277,7 @@ async fn a_wide_batch_is_saved_whole_and_a_rebuild_leaves_nothing_of_it() {
     let server = Server::start(&program, free_port(), &[]);
     let store = connect(&server).await;
     let fence = own(&store).await;
-    let here = Node {
-        id: NodeId::try_new("n1").unwrap(),
-        epoch: NodeEpoch(1),
-    };
+    let here = here();
     store.open(&here, LONG).await.unwrap();
     save(&store, wide_batch(fence, 0, DIALOGS, 1)).await;
     for n in [0, DIALOGS - 1] {
@@ -359,6 +371,86 @@ async fn a_rebuild_that_was_fenced_off_changes_nothing() {
         (new, Offset(3), true)
     );
     assert_eq!(store.heads(&[stream(2)]).await.unwrap()[0].seq, Seq(1));
+}
+
+#[tokio::test]
+async fn a_later_inbox_replaces_the_earlier_and_a_shutdown_ends_all() {
+    let Some(program) = program() else { return };
+    let server = Server::start(&program, free_port(), &[]);
+    let (store, other) = (connect(&server).await, connect(&server).await);
+    let mut first = store.receive(&here()).await.unwrap();
+    let mut second = store.receive(&here()).await.unwrap();
+    assert_eq!(first.next().await.unwrap_err().kind(), ErrorKind::Closed);
+    let typing = Arc::new(NodeFrame::Typing {
+        dialog: DialogId(1),
+        participant: Participant::Bot,
+    });
+    other.send(&here(), vec![typing.clone()]).await.unwrap();
+    let InboxEvent::Frame(frame) = second.next().await.unwrap() else {
+        panic!("nothing was lost");
+    };
+    assert_eq!(frame, typing);
+
+    store.shutdown().await;
+    assert_eq!(second.next().await.unwrap_err().kind(), ErrorKind::Closed);
+    let error = store.marks(&[P0]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
+    let error = store.receive(&here()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
+    server.until("CLIENT LIST", "addr");
+    let connected = |said: String| said.lines().filter(|l| l.contains(" addr=")).count();
+    let clients = || connected(server.ask("CLIENT LIST").unwrap());
+    // Those of the other, and the one that asks.
+    for _ in 0..100 {
+        if clients() == 5 {
+            break;
+        }
+    }
+    assert_eq!(clients(), 5);
+    assert!(other.server_figures().await.unwrap().connected_clients >= 4);
+}
+
+/// Prints how many calls a message costs the server, those inside scripts among them.
+#[tokio::test]
+#[ignore = "measures"]
+async fn how_many_calls_a_message_takes() {
+    let Some(program) = program() else { return };
+    let server = Server::start(&program, free_port(), &[]);
+    let store = connect(&server).await;
+    let fence = own(&store).await;
+    let (mut at, messages) = (0, 2_560);
+    for (dialogs, seqs) in [(1, 2_560), (256, 10)] {
+        begin(&store, fence).await;
+        at = 0;
+        server.ask("CONFIG RESETSTAT").unwrap();
+        for seq in 1..=seqs {
+            save(&store, wide_batch(fence, at, dialogs, seq)).await;
+            at += dialogs;
+        }
+        let stats = server.ask("INFO commandstats").unwrap();
+        let calls = stats.lines().filter_map(|line| {
+            let (_, rest) = line.split_once(":calls=")?;
+            let (calls, rest) = rest.split_once(",usec=")?;
+            let (micros, _) = rest.split_once(',')?;
+            let is_script = line.contains("evalsha");
+            Some((
+                calls.parse::<u64>().unwrap(),
+                is_script,
+                micros.parse::<u64>().unwrap(),
+            ))
+        });
+        let (mut all, mut micros) = (0, 0);
+        for (calls, is_script, took) in calls {
+            all += calls;
+            micros += if is_script { took } else { 0 };
+        }
+        eprintln!(
+            "batches of {dialogs}: {:.2} calls and {:.1} µs of the server a message",
+            all as f64 / f64::from(messages),
+            micros as f64 / f64::from(messages),
+        );
+    }
+    assert_eq!(at, 2_560);
 }
 
 /// Prints what things take, for docs/guide/keydb.md.

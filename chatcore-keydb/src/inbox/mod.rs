@@ -194,6 +194,7 @@ impl Subscription {
                 }
             }
         };
+        // The library's own queue in between has no bound: so nothing here waits for the receiver.
         let frames = async {
             while let Some(message) = messages.next().await {
                 self.put(&message);
