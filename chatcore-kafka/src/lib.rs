@@ -21,6 +21,7 @@ mod journal;
 mod kafka;
 mod member;
 mod producer;
+mod quiet;
 mod reader;
 mod table;
 mod tables;

@@ -17,7 +17,7 @@ use chatcore::{
 use futures_util::FutureExt as _;
 use rdkafka::{
     ClientConfig, ClientContext, Offset as At, TopicPartitionList,
-    config::FromClientConfigAndContext as _,
+    config::{FromClientConfigAndContext as _, RDKafkaLogLevel},
     consumer::{BaseConsumer, Consumer as _, ConsumerContext, StreamConsumer},
     error::KafkaError,
     message::{BorrowedMessage, Message as _},
@@ -27,6 +27,7 @@ use tokio::{sync::Notify, task::JoinHandle};
 
 use crate::{
     error::{ended, from_kafka},
+    quiet,
     reader::{incarnation, is_passing, record},
 };
 
@@ -67,8 +68,12 @@ impl Rebalances {
 }
 
 impl ClientContext for Rebalances {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        quiet::log(level, facility, text);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "a member of a group of the journal");
+        quiet::tell(&error, reason);
     }
 }
 

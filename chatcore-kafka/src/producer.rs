@@ -19,7 +19,7 @@ use chatcore::{
 };
 use rdkafka::{
     ClientConfig, ClientContext,
-    config::FromClientConfigAndContext as _,
+    config::{FromClientConfigAndContext as _, RDKafkaLogLevel},
     error::KafkaError,
     message::{Header, Message as _, OwnedHeaders},
     producer::{
@@ -29,7 +29,7 @@ use rdkafka::{
 };
 use tokio::sync::{Notify, oneshot};
 
-use crate::error::from_kafka;
+use crate::{error::from_kafka, quiet};
 
 const APPEND: &str = "append to the journal";
 /// Names the journal's incarnation in each record.
@@ -95,8 +95,12 @@ impl Reports {
 }
 
 impl ClientContext for Reports {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        quiet::log(level, facility, text);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "the journal's producer");
+        quiet::tell(&error, reason);
     }
 }
 

@@ -16,7 +16,7 @@ use chatcore::{
 };
 use rdkafka::{
     ClientConfig, Offset as At, TopicPartitionList,
-    config::FromClientConfig as _,
+    config::FromClientConfigAndContext as _,
     consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode as Code},
     message::{BorrowedMessage, Headers as _, Message as _},
@@ -26,6 +26,7 @@ use tokio::{sync::Semaphore, time::Instant};
 use crate::{
     error::{ended, from_kafka},
     producer::INCARNATION,
+    quiet::Quiet,
 };
 
 /// Readers at once.
@@ -56,7 +57,7 @@ impl fmt::Debug for Readers {
 
 /// A client, and where it stands.
 struct Reader {
-    client: BaseConsumer,
+    client: BaseConsumer<Quiet>,
     at: Option<(String, i32, i64)>,
 }
 
@@ -218,7 +219,7 @@ impl Readers {
 
 impl Reader {
     fn new(config: &ClientConfig) -> Result<Self> {
-        let client = BaseConsumer::from_config(config);
+        let client = BaseConsumer::from_config_and_context(config, Quiet);
         Ok(Self {
             client: client.map_err(|error| from_kafka(error, "make a reader"))?,
             at: None,

@@ -18,7 +18,7 @@ use chatcore::{
 };
 use rdkafka::{
     ClientConfig, Offset as At, TopicPartitionList,
-    config::FromClientConfig as _,
+    config::FromClientConfigAndContext as _,
     consumer::{BaseConsumer, Consumer as _},
     error::KafkaError,
     message::Message as _,
@@ -28,6 +28,7 @@ use tokio::sync::Notify;
 use crate::{
     error::from_kafka,
     producer::{Place, Producer},
+    quiet::Quiet,
     reader::{Keyed, Readers, keyed},
 };
 
@@ -106,8 +107,8 @@ impl Table {
         readers: Arc<Readers>,
     ) -> Result<Self> {
         const FOLLOW: &str = "follow a table";
-        let client =
-            BaseConsumer::from_config(config).map_err(|error| from_kafka(error, FOLLOW))?;
+        let client = BaseConsumer::from_config_and_context(config, Quiet)
+            .map_err(|error| from_kafka(error, FOLLOW))?;
         let shared = Arc::new(Shared::default());
         let (followed, into) = (topic.clone(), Arc::clone(&shared));
         let following = thread::Builder::new().name("kafka-table".to_owned());
@@ -210,7 +211,7 @@ impl Drop for Table {
 }
 
 /// Takes in what comes, until nobody needs it. Blocks.
-fn follow(client: &BaseConsumer, topic: &str, shared: &Shared) {
+fn follow(client: &BaseConsumer<Quiet>, topic: &str, shared: &Shared) {
     let assign = || {
         let next = shared.state().next;
         let at = match i64::try_from(next) {

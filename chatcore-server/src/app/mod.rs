@@ -2,6 +2,8 @@
 
 mod drain;
 mod parts;
+#[cfg(all(feature = "kafka", feature = "keydb"))]
+mod shared;
 mod storage;
 
 use std::{io::Write as _, sync::Arc, time::Duration};
@@ -137,6 +139,8 @@ fn authenticator(
         Tokens::Demo => {
             let folder = match &config.storage {
                 Storage::Folder(folder) => Some(folder.as_path()),
+                // The demo's people are the same on all nodes that share the folder.
+                Storage::Shared(shared) => Some(shared.folder.as_path()),
                 Storage::Ephemeral => None,
             };
             let rules = TokenRules {

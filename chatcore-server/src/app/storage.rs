@@ -1,16 +1,20 @@
-//! Where everything is kept: a folder, or memory.
+//! Where everything is kept: a folder, memory, or a Kafka and a KeyDB that several nodes share.
 
 use std::sync::Arc;
 
 use chatcore::{clock::Clock, error::Result, memory, ports::Ports};
 use chatcore_embedded::{Embedded, Options};
 
+#[cfg(all(feature = "kafka", feature = "keydb"))]
+use super::shared::SharedStorage;
 use crate::config::{Config, Storage};
 
 /// The opened storage.
 pub(super) enum Opened {
     Memory(Ports),
     Folder(Embedded),
+    #[cfg(all(feature = "kafka", feature = "keydb"))]
+    Shared(SharedStorage),
 }
 
 /// Opens what the configuration names.
@@ -25,6 +29,18 @@ pub(super) async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Opene
             let options = Options::new(folder).with_partitions(partitions);
             Embedded::open(options, clock).await.map(Opened::Folder)
         }
+        #[cfg(all(feature = "kafka", feature = "keydb"))]
+        Storage::Shared(shared) => {
+            let opened = SharedStorage::open(shared, partitions, clock).await;
+            opened.map(Opened::Shared)
+        }
+        // The configuration refuses it before.
+        #[cfg(not(all(feature = "kafka", feature = "keydb")))]
+        Storage::Shared(_) => {
+            use chatcore::error::{Error, ErrorKind};
+            Err(Error::new(ErrorKind::Invalid, "open the storage")
+                .with_context("cause", "this build has no Kafka and no KeyDB"))
+        }
     }
 }
 
@@ -33,14 +49,21 @@ impl Opened {
         match self {
             Self::Memory(ports) => ports.clone(),
             Self::Folder(embedded) => embedded.ports(),
+            #[cfg(all(feature = "kafka", feature = "keydb"))]
+            Self::Shared(shared) => shared.ports(),
         }
     }
 
-    /// Writes down what is under way and lets the folder go.
+    /// Writes down what is under way and lets the storage go.
     pub(super) async fn close(self) -> Result<()> {
         match self {
             Self::Memory(_) => Ok(()),
             Self::Folder(embedded) => embedded.close().await,
+            #[cfg(all(feature = "kafka", feature = "keydb"))]
+            Self::Shared(shared) => {
+                shared.close().await;
+                Ok(())
+            }
         }
     }
 }

@@ -50,8 +50,13 @@ pub const KEYS: &[Key] = &[
     switch("demo", "Brings demo people with ready tokens; loopback only"),
     switch("demo_on_all_interfaces", "Lets the demo listen elsewhere than on loopback"),
     key("listen", "ADDRESS", "Where to listen; port 0 takes a free one [127.0.0.1:8080]"),
-    key("data", "FOLDER", "Where everything is kept [chatcore-data]"),
+    key("data", "FOLDER", "Where everything is kept; with Kafka the archive alone [chatcore-data]"),
     switch("ephemeral", "Keeps everything in memory, until the process ends"),
+    key("kafka_brokers", "LIST", "Keeps the journal on this Kafka, by host:port; with keydb_url"),
+    key("kafka_properties", "FILE", "Properties of librdkafka for it, a line each: name=value"),
+    key("kafka_replication", "NUMBER", "Copies of topics that are created [1]"),
+    key("keydb_url", "URL", "Keeps the live view there: redis://… or redis+sentinel://…/NAME"),
+    key("prefix", "TEXT", "Begins the names of topics, groups and keys [chatcore]"),
     key("node", "NAME", "This process's name, another for each node [node-1]"),
     key("token_secret_file", "FILE", "Has the secret that tokens are signed with (HS256)"),
     key("token_secret", "SECRET", "The secret itself, for tests; a file is safer"),
@@ -76,6 +81,8 @@ const OF_FOLDERS: [&str; 3] = ["data", "ephemeral", "partitions"];
 pub(super) fn default(name: &str) -> Option<&'static str> {
     Some(match name {
         "listen" => "127.0.0.1:8080",
+        "kafka_replication" => "1",
+        "prefix" => "chatcore",
         "node" => "node-1",
         "connections_max" => "10000",
         "command_burst" => "128",

@@ -4,8 +4,10 @@
 mod desk;
 mod keys;
 mod sources;
+mod storage;
 
 pub use keys::{KEYS, Key};
+pub use storage::{Hidden, Shared, Storage};
 
 use std::{
     collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration,
@@ -52,15 +54,6 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// How logs are written.
     pub logs: Logs,
-}
-
-/// Where everything is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Storage {
-    /// In this folder, durably.
-    Folder(PathBuf),
-    /// In memory, until the process ends.
-    Ephemeral,
 }
 
 /// Which tokens are taken.
@@ -143,7 +136,7 @@ impl Config {
     fn read(sources: &mut Sources) -> Option<Self> {
         let demo = sources.switch("demo");
         let listen = sources.parse("listen", "an address and port such as 127.0.0.1:8080");
-        let storage = storage(sources);
+        let storage = storage::read(sources);
         let node = sources.parse("node", "1 to 64 letters, digits and ._-:@");
         let tokens = if demo {
             Some(Tokens::Demo)
@@ -171,7 +164,7 @@ impl Config {
         }
         Some(Self {
             listen: listen?,
-            storage,
+            storage: storage?,
             node: node?,
             tokens: tokens?,
             queue: queue?,
@@ -191,9 +184,17 @@ impl Config {
 /// What is asked about dead letters; none when the folder is not known.
 fn letters(sources: &mut Sources, asked: &ArgMatches) -> Option<dead_letters::Command> {
     let partitions = sources.number("partitions", 1..=4_096);
-    let Storage::Folder(data) = storage(sources) else {
-        sources.problem("ephemeral", "keeps no dead letters; expected --data FOLDER");
-        return None;
+    let data = match storage::read(sources)? {
+        Storage::Folder(data) => data,
+        Storage::Ephemeral => {
+            sources.problem("ephemeral", "keeps no dead letters; expected --data FOLDER");
+            return None;
+        }
+        Storage::Shared(_) => {
+            let text = "has its dead letters in a topic, which can't be looked after from here yet";
+            sources.problem("kafka_brokers", text);
+            return None;
+        }
     };
     let number = |asked: &ArgMatches| asked.get_one::<u64>("number").copied();
     let action = match asked.subcommand()? {
@@ -211,15 +212,6 @@ fn letters(sources: &mut Sources, asked: &ArgMatches) -> Option<dead_letters::Co
         action,
         json: asked.get_flag("json"),
     })
-}
-
-fn storage(sources: &mut Sources) -> Storage {
-    let folder = sources.take("data");
-    if sources.switch("ephemeral") {
-        Storage::Ephemeral
-    } else {
-        Storage::Folder(folder.unwrap_or_else(|| "chatcore-data".to_owned()).into())
-    }
 }
 
 fn tokens(sources: &mut Sources) -> Option<Tokens> {

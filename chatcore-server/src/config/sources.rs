@@ -201,7 +201,10 @@ impl Sources {
 
 /// Settings of the tests, which are not the server's.
 fn is_for_tests(name: &str) -> bool {
-    name.starts_with("CHATCORE_TEST_") || name.starts_with("CHATCORE_FUZZ_")
+    name.starts_with("CHATCORE_TEST_")
+        || name.starts_with("CHATCORE_FUZZ_")
+        // Where tests find a Kafka and a Redis.
+        || ["CHATCORE_KAFKA", "CHATCORE_KEYDB"].contains(&name)
 }
 
 fn as_text(value: &Value) -> Option<String> {

@@ -14,5 +14,7 @@ mod dead_letters;
 mod dialog;
 mod http;
 mod leaving;
+#[cfg(all(feature = "kafka", feature = "keydb"))]
+mod nodes;
 mod process;
 mod streaming;

@@ -1,0 +1,76 @@
+//! The journal on Kafka, the live view on KeyDB, the archive in a folder that all nodes share.
+
+use std::{sync::Arc, time::Duration};
+
+use chatcore::{
+    clock::Clock,
+    error::{Error, ErrorKind, Result},
+    ports::Ports,
+};
+use chatcore_embedded::FileArchive;
+use chatcore_kafka::{Kafka, KafkaConfig, Property};
+use chatcore_keydb::KeyDb;
+
+use crate::config::Shared;
+
+/// How long the last records may take to become durable.
+const CLOSE_MAX: Duration = Duration::from_secs(10);
+
+/// What several nodes share, opened.
+pub(super) struct SharedStorage {
+    kafka: Kafka,
+    keydb: Arc<KeyDb>,
+    ports: Ports,
+}
+
+impl SharedStorage {
+    /// Waits for both, each no longer than it may take.
+    pub(super) async fn open(
+        shared: &Shared,
+        partitions: u32,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        let mut config = KafkaConfig::new(&shared.brokers, &shared.prefix);
+        config.partitions = partitions;
+        config.replication = shared.replication;
+        let properties = shared.properties.iter();
+        config.properties = properties
+            .map(|(name, value)| (name.clone(), Property(value.0.clone())))
+            .collect();
+        let archive = Arc::new(FileArchive::new(shared.folder.join("archive")));
+        let address = shared.keydb.0.parse().map_err(|error| {
+            Error::new(ErrorKind::Invalid, "read keydb_url").with_context("cause", error)
+        })?;
+        let keydb = chatcore_keydb::Config::new(address, partitions).with_prefix(&shared.prefix);
+        let kafka = Kafka::open(config).await?;
+        let keydb = KeyDb::connect(keydb, archive.clone()).await?;
+        let ports = Ports {
+            journal: kafka.journal(),
+            snapshots: kafka.snapshots(),
+            shared: kafka.shared(),
+            dead_letters: kafka.dead_letters(),
+            partitions: keydb.clone(),
+            streams: keydb.clone(),
+            leases: keydb.clone(),
+            index: keydb.clone(),
+            archive,
+            inbox: keydb.clone(),
+            clock,
+        };
+        Ok(Self {
+            kafka,
+            keydb,
+            ports,
+        })
+    }
+
+    pub(super) fn ports(&self) -> Ports {
+        self.ports.clone()
+    }
+
+    /// What was taken becomes durable, as far as the time allows.
+    pub(super) async fn close(self) {
+        self.kafka.close(CLOSE_MAX).await;
+        self.keydb.shutdown().await;
+    }
+}

@@ -1,0 +1,223 @@
+//! Several nodes on one Kafka and one KeyDB, as processes.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::{
+    client::{Client, get, token},
+    process::{Process, refused},
+};
+
+/// What all nodes of a deployment have in common.
+struct Deployment {
+    folder: tempfile::TempDir,
+    kafka: String,
+    keydb: String,
+    prefix: String,
+}
+
+impl Deployment {
+    /// None when there is no Kafka or no KeyDB, unless there must be.
+    fn new() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let named = ["CHATCORE_KAFKA", "CHATCORE_KEYDB"].map(|name| std::env::var(name).ok());
+        let [Some(kafka), Some(keydb)] = named else {
+            let is_required = std::env::var("CHATCORE_TEST_REQUIRE").is_ok_and(|v| v == "1");
+            assert!(
+                !is_required,
+                "CHATCORE_KAFKA and CHATCORE_KEYDB must name them"
+            );
+            return None;
+        };
+        let own = folder.path().file_name().unwrap().to_str().unwrap();
+        let prefix = format!("nodes{}", own.replace('.', "-"));
+        Some(Self {
+            folder,
+            kafka,
+            keydb,
+            prefix,
+        })
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    async fn node(&self, name: &str) -> Process {
+        Process::demo(&[
+            "--node",
+            name,
+            "--data",
+            self.folder().to_str().unwrap(),
+            "--kafka-brokers",
+            &self.kafka,
+            "--keydb-url",
+            &self.keydb,
+            "--prefix",
+            &self.prefix,
+            "--partitions",
+            "4",
+        ])
+        .await
+    }
+}
+
+fn message(dialog: u64, text: &str, epoch: &Value) -> Value {
+    json!({"message": {"dialog": dialog, "body": {"text": text}, "reply_to": null, "owner_epoch": epoch}})
+}
+
+fn says(text: &str) -> impl Fn(&Value) -> bool {
+    move |event| event["event"]["dialog"]["message"]["body"]["text"] == text
+}
+
+fn is_accepted(reply: &Value) -> bool {
+    reply["outcome"]["accepted"].is_object()
+}
+
+/// A customer and an operator who have a dialog, and what they said in it.
+struct Talk {
+    anna: Client,
+    olga: Client,
+    dialog: u64,
+    epoch: Value,
+    said: Vec<String>,
+}
+
+impl Talk {
+    /// The customer comes at one node, the operator at another.
+    async fn begin(annas: &Process, olgas: &Process) -> Self {
+        let mut anna = Client::demo(annas, "Anna", "tab-1").await;
+        anna.command(
+            "anna",
+            1,
+            json!({"open": {"channel": "web", "topic": null}}),
+        )
+        .await;
+        let opened = anna.reply(1).await;
+        let dialog = opened["outcome"]["accepted"]["dialog"].as_u64().unwrap();
+        let mut olga = Client::demo(olgas, "Olga", "tab-2").await;
+        olga.next("reset").await;
+        let ask = json!({"ask_person": {"dialog": dialog, "queue": null}});
+        anna.command("anna", 2, ask).await;
+        assert!(is_accepted(&anna.reply(2).await));
+        let is_waiting = |e: &Value| e["event"]["board"]["waiting"]["wait"]["dialog"] == dialog;
+        olga.event("board/main", is_waiting).await;
+        olga.take("olga", &json!(dialog)).await;
+        let is_assigned = |e: &Value| e["event"]["dialog"]["assigned"].is_object();
+        let stream = format!("dialog/{dialog}");
+        let assigned = anna.event(&stream, is_assigned).await;
+        olga.event(&stream, is_assigned).await;
+        Self {
+            anna,
+            olga,
+            dialog,
+            epoch: assigned["event"]["dialog"]["assigned"]["epoch"].clone(),
+            said: Vec::new(),
+        }
+    }
+
+    /// One says something, then the other; both see both.
+    async fn go_on(&mut self) {
+        let stream = format!("dialog/{}", self.dialog);
+        let count = self.said.len() as u64 / 2;
+        let (question, answer) = (format!("question {count}"), format!("answer {count}"));
+        let ask = message(self.dialog, &question, &Value::Null);
+        self.anna.command("anna", count + 3, ask).await;
+        assert!(is_accepted(&self.anna.reply(count + 3).await));
+        self.olga.event(&stream, says(&question)).await;
+        let reply = message(self.dialog, &answer, &self.epoch);
+        self.olga.command("anna", count + 1, reply).await;
+        assert!(is_accepted(&self.olga.reply(count + 1).await));
+        self.anna.event(&stream, says(&answer)).await;
+        self.said.extend([question, answer]);
+    }
+
+    /// The customer comes back at another node, from where they were.
+    async fn anna_moves(&mut self, to: &Process) {
+        let (positions, seen) = (self.anna.positions.clone(), self.anna.events.clone());
+        let token = token(to, "Anna").await;
+        self.anna = Client::socket(to).await;
+        self.anna.hello(&token, "tab-1", &positions).await;
+        self.go_on().await;
+        let twice = self.anna.events.keys().find(|key| seen.contains_key(*key));
+        assert_eq!(twice, None, "what was had before came again");
+    }
+
+    /// All that was said is there once and in order.
+    async fn check(&self, at: &Process) {
+        let path = format!("/api/dialogs/{}/events?after=0&limit=200", self.dialog);
+        let (_, all) = get(&at.address, &path, Some(&token(at, "Anna").await)).await;
+        let texts: Vec<_> = all["events"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|event| &event["event"]["dialog"]["message"])
+            .filter(|message| message["author"] != "bot")
+            .filter_map(|message| message["body"]["text"].as_str())
+            .collect();
+        assert_eq!(texts, self.said, "missing, twice or out of order");
+    }
+}
+
+#[tokio::test]
+async fn the_two_sides_of_a_dialog_sit_on_different_nodes_and_any_node_may_die() {
+    let Some(deployment) = Deployment::new() else {
+        return;
+    };
+    let one = deployment.node("node-1").await;
+    let two = deployment.node("node-2").await;
+    let three = deployment.node("node-3").await;
+    let mut talk = Talk::begin(&one, &two).await;
+    for _ in 0..3 {
+        talk.go_on().await;
+    }
+    three.kill().await;
+    for _ in 0..3 {
+        talk.go_on().await;
+    }
+    one.kill().await;
+    talk.anna_moves(&two).await;
+    let one = deployment.node("node-1").await;
+    talk.anna_moves(&one).await;
+    for _ in 0..3 {
+        talk.go_on().await;
+    }
+    talk.check(&two).await;
+    talk.check(&one).await;
+}
+
+#[tokio::test]
+async fn all_nodes_may_die_and_come_back() {
+    let Some(deployment) = Deployment::new() else {
+        return;
+    };
+    let one = deployment.node("node-1").await;
+    let two = deployment.node("node-2").await;
+    let mut talk = Talk::begin(&one, &two).await;
+    talk.go_on().await;
+    one.kill().await;
+    two.kill().await;
+    let one = deployment.node("node-1").await;
+    let olga = token(&one, "Olga").await;
+    let positions = talk.olga.positions.clone();
+    talk.olga = Client::socket(&one).await;
+    talk.olga.hello(&olga, "tab-2", &positions).await;
+    talk.anna_moves(&one).await;
+    talk.check(&one).await;
+}
+
+#[tokio::test]
+async fn services_that_do_not_go_together_are_refused_at_the_start() {
+    let (code, said) = refused(&["--demo", "--kafka-brokers", "127.0.0.1:1"]).await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("is set without keydb_url; expected both"),
+        "{said}"
+    );
+    let (_, said) = refused(&["--demo", "--keydb-url", "redis://127.0.0.1:1"]).await;
+    assert!(
+        said.contains("is set without kafka_brokers; expected both"),
+        "{said}"
+    );
+}
