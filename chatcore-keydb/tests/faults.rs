@@ -29,7 +29,8 @@ use common::server::{Server, free_port, program};
 use tokio::time::{Instant, sleep, timeout};
 
 const P0: Partition = Partition(0);
-const LONG: Duration = Duration::from_secs(20);
+/// Sentinels that do not agree at once try again after seconds.
+const LONG: Duration = Duration::from_secs(60);
 
 fn config(address: &str) -> Config {
     Config {
@@ -154,6 +155,26 @@ async fn the_identity_changes_when_the_store_was_emptied_or_restarted() {
     assert!(third != first && third != second);
 }
 
+/// The same process with the same keys, after another was the primary: what it had taken since is
+/// lost, and nothing but the replication id tells.
+#[tokio::test]
+async fn a_primary_that_was_a_replica_meanwhile_has_another_identity() {
+    let Some(program) = program() else { return };
+    let first = Server::start(&program, free_port(), &[]);
+    let second = Server::start(&program, free_port(), &[]);
+    let store = connect(&first.address()).await.unwrap();
+    let before = store.identity().await.unwrap();
+    second.copy(&first);
+    store.take(P0, Fence(0)).await.unwrap();
+    first.copy(&second);
+    assert_eq!(
+        take_again(&store).await.fence,
+        Fence(1),
+        "the first one is lost"
+    );
+    assert_ne!(store.identity().await.unwrap(), before);
+}
+
 #[tokio::test]
 async fn a_killed_server_is_found_again_and_a_gap_is_told() {
     let Some(program) = program() else { return };
@@ -242,6 +263,7 @@ async fn sentinels_lead_to_the_new_primary_and_nobody_writes_to_the_paused_one()
         .collect();
     for sentinel in &sentinels {
         sentinel.until("SENTINEL CKQUORUM test", "OK 3");
+        sentinel.until("SENTINEL MASTER test", "num-slaves\r\n$1\r\n1");
     }
     let all: Vec<String> = sentinels
         .iter()
