@@ -14,7 +14,6 @@ pub const COMMANDS: &[&str] = &[
     "EVALSHA",
     "GET",
     "HGET",
-    "HGETALL",
     "HSET",
     "INFO",
     "PUBLISH",

@@ -16,10 +16,9 @@ pub(crate) struct Keys {
 #[derive(Debug, Clone)]
 pub(crate) struct PartitionKeys {
     tag: String,
-    /// Where it stands.
-    pub(crate) mark: String,
-    /// Of each stream: base, newest position, access.
-    pub(crate) heads: String,
+    /// Where it stands, and of each stream: base, newest position, access. One hash, so that one
+    /// call reads or writes all that a save checks and moves.
+    pub(crate) view: String,
     /// Of each stream: the nodes that follow it.
     pub(crate) routes: String,
     /// Of each dialog: how far each participant is.
@@ -47,8 +46,7 @@ impl Keys {
         let tag = format!("{{{}:p{partition}}}:", self.prefix);
         let key = |name: &str| format!("{tag}{name}");
         PartitionKeys {
-            mark: key("mark"),
-            heads: key("heads"),
+            view: key("view"),
             routes: key("routes"),
             cursors: key("cursors"),
             snapshots: key("snapshots"),
@@ -116,7 +114,7 @@ mod tests {
     fn keys_of_a_partition_share_their_tag() {
         let keys = Keys::new("chat");
         let partition = keys.partition(Partition(3));
-        assert_eq!(partition.mark, "{chat:p3}:mark");
+        assert_eq!(partition.view, "{chat:p3}:view");
         let events = partition.events(&StreamId::Dialog(DialogId(7)));
         assert_eq!(events, "{chat:p3}:e:dialog/7");
         assert_eq!(partition.events_prefix(), "{chat:p3}:e:");

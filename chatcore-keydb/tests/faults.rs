@@ -282,7 +282,7 @@ async fn sentinels_lead_to_the_new_primary_and_nobody_writes_to_the_paused_one()
         .rebuild(P0, fence, Rebuild::Begin(begun))
         .await
         .unwrap();
-    second.until("HGET {chatcore:p0}:mark incarnation", "7");
+    second.until("HGET {chatcore:p0}:view incarnation", "7");
 
     first.pause();
     let mark = take_again(&store).await;
@@ -299,6 +299,6 @@ async fn sentinels_lead_to_the_new_primary_and_nobody_writes_to_the_paused_one()
         last = store.take(P0, Fence(0)).await.unwrap().fence;
         sleep(Duration::from_millis(50)).await;
     }
-    let stored = second.ask("HGET {chatcore:p0}:mark fence").unwrap();
+    let stored = second.ask("HGET {chatcore:p0}:view fence").unwrap();
     assert!(stored.contains(&last.to_string()), "{stored}: {last}");
 }

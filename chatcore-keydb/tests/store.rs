@@ -305,8 +305,8 @@ async fn a_wide_batch_is_saved_whole_and_a_rebuild_leaves_nothing_of_it() {
 
     begin(&store, fence).await;
     let left = [
-        "{chatcore:p0}:mark",
         "{chatcore:p0}:routes",
+        "{chatcore:p0}:view",
         "{chatcore}:leases",
     ];
     assert_eq!(keys(&server), left);
@@ -349,7 +349,7 @@ async fn what_is_snapshotted_trimmed_and_forgotten_takes_no_room() {
     store.trim(P0, fence, Offset(2)).await.unwrap();
     assert_eq!(
         keys(&server),
-        ["{chatcore:p0}:mark", "{chatcore:p0}:snapshots"]
+        ["{chatcore:p0}:snapshots", "{chatcore:p0}:view"]
     );
 }
 

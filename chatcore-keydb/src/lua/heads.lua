@@ -1,13 +1,13 @@
 -- The heads of streams of one partition.
--- Keys:      1 mark (hash), 2 heads (hash)
+-- Keys:      1 view (hash)
 -- Arguments: the streams
 -- Reply:     {'rebuilding'}, or {'heads', newest position or nil ...}
 -- O(streams)
 
-if redis.call('HGET', KEYS[1], 'built') ~= '1' then return { 'rebuilding' } end
-local heads = redis.call('HMGET', KEYS[2], unpack(ARGV))
+local stored = redis.call('HMGET', KEYS[1], 'built', unpack(ARGV))
+if stored[1] ~= '1' then return { 'rebuilding' } end
 local reply = { 'heads' }
-for i = 1, #ARGV do
-  reply[i + 1] = heads[i] and string.match(heads[i], '^%S+ (%S+)')
+for i = 2, #ARGV + 1 do
+  reply[i] = stored[i] and string.match(stored[i], '^%S+ (%S+)')
 end
 return reply

@@ -1,5 +1,5 @@
 -- The view of a partition is whole, if all is there that was put.
--- Keys:      1 mark (hash)
+-- Keys:      1 view (hash)
 -- Arguments: 1 fence, 2 incarnation, 3 applied, all as they must be stored
 -- Reply:     {'done'}, or {'conflict', which, stored} and nothing was written
 -- O(1)

@@ -1,7 +1,7 @@
 -- Applies the batch of one partition, whole or not at all, and reads the routes of its streams.
--- Keys:      1 mark (hash)      2 heads (hash)     3 routes (hash)      4 cursors (hash)
---            5 snapshots (hash) 6 tails (set)      7 outbox (sorted)    8 due (sorted)
---            9 due-lines (hash) 10 ... each stream's events (list), each target's tail (list)
+-- Keys:      1 view (hash)      2 routes (hash)    3 cursors (hash)     4 snapshots (hash)
+--            5 tails (set)      6 outbox (sorted)  7 due (sorted)       8 due-lines (hash)
+--            9 ... each stream's events (list), each target's tail (list)
 -- Arguments: 1 fence, 2 incarnation, 3 `applied` before;
 --            then seven lists, each its number of entries first:
 --            mark:      field, value
@@ -44,15 +44,15 @@ local function fields_of(key, fields)
 end
 
 -- Read all.
-local mark_fields = {}
-for i = 1, 2 * tonumber(arg()) do mark_fields[i] = arg() end
-local streams, names = {}, {}
+local written = { 'fence', ARGV[1] }
+for i = 1, 2 * tonumber(arg()) do written[i + 2] = arg() end
+local streams, checked = {}, { 'fence', 'incarnation', 'applied', 'trimmed' }
 for i = 1, tonumber(arg()) do
   local stream = { name = arg(), key = KEYS[tonumber(arg())], before = arg(), after = arg(), access = arg() }
   local count = tonumber(arg())
   stream.first, stream.last = at + 1, at + count
   at = at + count
-  streams[i], names[i] = stream, stream.name
+  streams[i], checked[i + 4] = stream, stream.name
 end
 local decisions = entries(4)
 local snapshots = entries(3)
@@ -63,18 +63,18 @@ local wanted = {}
 while at < #ARGV do wanted[#wanted + 1] = arg() end
 
 -- Check all.
-local mark = redis.call('HMGET', KEYS[1], 'fence', 'incarnation', 'applied', 'trimmed')
-local fence, incarnation, applied = mark[1] or '0', mark[2] or '0', mark[3] or '0'
-local trimmed = mark[4] or '0'
+local stored = fields_of(KEYS[1], checked)
+local fence, incarnation, applied = stored[1] or '0', stored[2] or '0', stored[3] or '0'
+local trimmed = stored[4] or '0'
 if less(ARGV[1], fence) then return { 'conflict', 'fence', fence } end
 if incarnation ~= ARGV[2] then return { 'conflict', 'incarnation', incarnation } end
 if applied ~= ARGV[3] then return { 'conflict', 'applied', applied } end
-local stored = fields_of(KEYS[2], names)
 for i, stream in ipairs(streams) do
   -- A stream that is not stored may go on from where the archive has it.
   stream.base = stream.before
-  if stored[i] then
-    local base, newest = string.match(stored[i], '^(%d+:%x+) (%d+:%x+) ')
+  local head = stored[i + 4]
+  if head then
+    local base, newest = string.match(head, '^(%d+:%x+) (%d+:%x+) ')
     if newest ~= stream.before then return { 'gap', stream.name } end
     stream.base = base
   end
@@ -85,15 +85,11 @@ for _, stream in ipairs(streams) do
   for first = stream.first, stream.last, 1000 do
     redis.call('RPUSH', stream.key, unpack(ARGV, first, math.min(first + 999, stream.last)))
   end
+  written[#written + 1] = stream.name
+  written[#written + 1] = stream.base .. ' ' .. stream.after .. ' ' .. stream.access
 end
-for first = 1, #streams, 500 do
-  local heads = {}
-  for i = first, math.min(first + 499, #streams) do
-    local stream = streams[i]
-    heads[#heads + 1] = stream.name
-    heads[#heads + 1] = stream.base .. ' ' .. stream.after .. ' ' .. stream.access
-  end
-  redis.call('HSET', KEYS[2], unpack(heads))
+for first = 1, #written, 1000 do
+  redis.call('HSET', KEYS[1], unpack(written, first, math.min(first + 999, #written)))
 end
 
 local outbox, tails, order = {}, {}, {}
@@ -114,37 +110,37 @@ for _, decision in ipairs(decisions) do
   end
 end
 for first = 1, #outbox, 1000 do
-  redis.call('ZADD', KEYS[7], unpack(outbox, first, math.min(first + 999, #outbox)))
+  redis.call('ZADD', KEYS[6], unpack(outbox, first, math.min(first + 999, #outbox)))
 end
 for _, key in ipairs(order) do
   local tail, length = tails[key], nil
   for first = 1, #tail, 1000 do
     length = redis.call('RPUSH', KEYS[tonumber(key)], unpack(tail, first, math.min(first + 999, #tail)))
   end
-  if length == #tail then redis.call('SADD', KEYS[6], tail.target) end
+  if length == #tail then redis.call('SADD', KEYS[5], tail.target) end
 end
 
 for _, snapshot in ipairs(snapshots) do
   local target, key, bytes = unpack(snapshot)
-  redis.call('HSET', KEYS[5], target, bytes)
-  if redis.call('SREM', KEYS[6], target) == 1 then redis.call('UNLINK', KEYS[tonumber(key)]) end
+  redis.call('HSET', KEYS[4], target, bytes)
+  if redis.call('SREM', KEYS[5], target) == 1 then redis.call('UNLINK', KEYS[tonumber(key)]) end
 end
 
 for _, entry in ipairs(due) do
   local target, earliest, lines = unpack(entry)
   if earliest == '' then
-    redis.call('ZREM', KEYS[8], target)
-    redis.call('HDEL', KEYS[9], target)
+    redis.call('ZREM', KEYS[7], target)
+    redis.call('HDEL', KEYS[8], target)
   else
-    redis.call('ZADD', KEYS[8], earliest, target)
-    redis.call('HSET', KEYS[9], target, lines)
+    redis.call('ZADD', KEYS[7], earliest, target)
+    redis.call('HSET', KEYS[8], target, lines)
   end
 end
 
 for _, entry in ipairs(cursors) do
   local dialog, moved = unpack(entry)
   local kept, participants = {}, {}
-  local before = redis.call('HGET', KEYS[4], dialog) or ''
+  local before = redis.call('HGET', KEYS[3], dialog) or ''
   for who, delivered, read in string.gmatch(before .. moved, '(%S+) (%d+) (%d+)\n') do
     local cursor = kept[who]
     if not cursor then
@@ -160,18 +156,17 @@ for _, entry in ipairs(cursors) do
   for i, who in ipairs(participants) do
     lines[i] = who .. ' ' .. kept[who][1] .. ' ' .. kept[who][2] .. '\n'
   end
-  redis.call('HSET', KEYS[4], dialog, table.concat(lines))
+  redis.call('HSET', KEYS[3], dialog, table.concat(lines))
 end
 
 for _, entry in ipairs(forgotten) do
   local stream, key, dialog = unpack(entry)
+  redis.call('HDEL', KEYS[1], stream)
   redis.call('HDEL', KEYS[2], stream)
-  redis.call('HDEL', KEYS[3], stream)
   redis.call('UNLINK', KEYS[tonumber(key)])
-  if dialog ~= '' then redis.call('HDEL', KEYS[4], dialog) end
+  if dialog ~= '' then redis.call('HDEL', KEYS[3], dialog) end
 end
 
-redis.call('HSET', KEYS[1], 'fence', ARGV[1], unpack(mark_fields))
 local reply = { 'saved' }
-for i, nodes in ipairs(fields_of(KEYS[3], wanted)) do reply[i + 1] = nodes end
+for i, nodes in ipairs(fields_of(KEYS[2], wanted)) do reply[i + 1] = nodes end
 return reply

@@ -1,5 +1,5 @@
 -- Drops the decisions of the outbox that were emitted and committed.
--- Keys:      1 mark (hash), 2 outbox (sorted)
+-- Keys:      1 view (hash), 2 outbox (sorted)
 -- Arguments: 1 fence, 2 the first cause to keep
 -- Reply:     {'done'}, or {'conflict', 'fence', stored} and nothing was written
 -- O(log(outbox) + dropped)

@@ -14,12 +14,29 @@ use crate::reply::{Reply, number, text};
 /// The fields of what was received begin with this; the partition follows.
 const RECEIVED: &str = "received:";
 
-/// Reads the fields and values of a mark; all that is not there has its default.
-pub(super) fn parse(operation: &'static str, mut reply: Reply) -> Result<Mark> {
+/// The fields of a mark in the view of a partition; the names of streams have a slash, these none.
+pub(super) fn fields(partitions: u32) -> Vec<String> {
+    let own = [
+        "fence",
+        "incarnation",
+        "applied",
+        "trimmed",
+        "built",
+        "dialogs",
+        "events",
+        "trial",
+    ];
+    let received = (0..partitions).map(|from| format!("{RECEIVED}{from}"));
+    own.map(str::to_owned).into_iter().chain(received).collect()
+}
+
+/// Reads the values of these fields; all that is not there has its default.
+pub(super) fn parse(operation: &'static str, fields: &[String], mut reply: Reply) -> Result<Mark> {
     let mut mark = Mark::default();
-    while reply.left() > 0 {
-        let field = reply.text()?;
-        let value = reply.bytes()?.unwrap_or_default();
+    for field in fields {
+        let Some(value) = reply.bytes()? else {
+            continue;
+        };
         if field == "trial" {
             mark.trial = match value.is_empty() {
                 true => None,
@@ -37,7 +54,6 @@ pub(super) fn parse(operation: &'static str, mut reply: Reply) -> Result<Mark> {
             "dialogs" => mark.dialogs = count()?,
             "events" => mark.events = Offset(count()?),
             "built" => mark.built = value == "1",
-            // A field of a newer version is skipped, as in records.
             field => {
                 if let Some(from) = field.strip_prefix(RECEIVED) {
                     let from = Partition(number(operation, from)?);
@@ -126,13 +142,14 @@ mod tests {
             }),
             ..Mark::default()
         };
-        let mut values = Vec::new();
-        for (field, value) in begun(&mark).unwrap() {
-            values.push(Value::BulkString(field.into()));
-            values.push(Value::BulkString(value.to_vec()));
-        }
-        values.extend(["later", "x"].map(|t| Value::BulkString(t.into())));
-        let reply = Reply::new("test", Value::Array(values)).unwrap();
-        assert_eq!(parse("test", reply).unwrap(), mark);
+        let written: std::collections::BTreeMap<_, _> = begun(&mark).unwrap().into_iter().collect();
+        let fields = fields(4);
+        let values = fields.iter().map(|field| match written.get(field) {
+            Some(value) => Value::BulkString(value.to_vec()),
+            None => Value::Nil,
+        });
+        assert!(written.keys().all(|field| fields.contains(field)));
+        let reply = Reply::new("test", Value::Array(values.collect())).unwrap();
+        assert_eq!(parse("test", &fields, reply).unwrap(), mark);
     }
 }

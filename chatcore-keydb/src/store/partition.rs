@@ -44,10 +44,11 @@ impl PartitionStore for KeyDb {
     async fn take(&self, partition: Partition, above: Fence) -> Result<Mark> {
         const TAKE: &str = "take a partition";
         let keys = self.keys.partition(partition);
-        let mut call = script::TAKE.call([keys.mark.as_str()]);
-        call.arg(above.0);
+        let fields = mark::fields(self.partitions());
+        let mut call = script::TAKE.call([keys.view.as_str()]);
+        call.arg(above.0).arg(&fields);
         let answer = self.call(TAKE, call).await?;
-        mark::parse(TAKE, Reply::new(TAKE, answer)?)
+        mark::parse(TAKE, &fields, Reply::new(TAKE, answer)?)
     }
 
     async fn save(&self, batches: Vec<PartitionBatch>) -> Result<Vec<Result<Saved>>> {
@@ -96,7 +97,7 @@ impl PartitionStore for KeyDb {
     async fn trim(&self, partition: Partition, fence: Fence, before: Offset) -> Result<()> {
         const TRIM: &str = "trim the outbox";
         let keys = self.keys.partition(partition);
-        let mut call = script::TRIM.call([keys.mark.as_str(), &keys.outbox]);
+        let mut call = script::TRIM.call([keys.view.as_str(), &keys.outbox]);
         call.arg(fence.0).arg(before.0);
         fenced(TRIM, partition, self.call(TRIM, call).await?).map(drop)
     }
@@ -106,16 +107,17 @@ impl PartitionStore for KeyDb {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
+        let fields = mark::fields(self.partitions());
         let mut reads = Pipeline::with_capacity(partitions.len());
         for partition in partitions {
-            let mut read = command("HGETALL");
-            read.arg(self.keys.partition(*partition).mark);
+            let mut read = command("HMGET");
+            read.arg(self.keys.partition(*partition).view).arg(&fields);
             reads.add_command(read);
         }
         let answers = self.link.run(MARKS, &reads).await?;
         let marks = answers.into_iter();
         marks
-            .map(|answer| mark::parse(MARKS, Reply::new(MARKS, answer)?))
+            .map(|answer| mark::parse(MARKS, &fields, Reply::new(MARKS, answer)?))
             .collect()
     }
 
@@ -127,16 +129,15 @@ impl PartitionStore for KeyDb {
                 incarnation,
                 applied,
             } => {
-                let mut call = script::REBUILD_DONE.call([keys.mark.as_str()]);
+                let mut call = script::REBUILD_DONE.call([keys.view.as_str()]);
                 call.arg(fence.0).arg(incarnation.0).arg(applied.0);
                 return fenced(REBUILD, partition, self.call(REBUILD, call).await?).map(drop);
             }
         };
-        let fields = mark::begun(&begun)?;
+        let (fields, all) = (mark::begun(&begun)?, mark::fields(self.partitions()));
         loop {
             let mut call = script::REBUILD_BEGIN.call([
-                keys.mark.as_str(),
-                &keys.heads,
+                keys.view.as_str(),
                 &keys.cursors,
                 &keys.snapshots,
                 &keys.tails,
@@ -146,7 +147,7 @@ impl PartitionStore for KeyDb {
             ]);
             call.arg(fence.0);
             call.arg(keys.events_prefix()).arg(keys.tails_prefix());
-            call.arg(FORGET_MAX);
+            call.arg(FORGET_MAX).arg(all.len()).arg(&all);
             for (field, value) in &fields {
                 call.arg(field).arg(value.as_ref());
             }

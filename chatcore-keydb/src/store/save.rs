@@ -33,8 +33,7 @@ struct Lists {
 impl Lists {
     fn new(keys: &PartitionKeys) -> Self {
         let own = [
-            &keys.mark,
-            &keys.heads,
+            &keys.view,
             &keys.routes,
             &keys.cursors,
             &keys.snapshots,

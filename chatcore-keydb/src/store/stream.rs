@@ -61,13 +61,8 @@ impl KeyDb {
         let partition = asked.stream.partition(self.partitions());
         let keys = self.keys.partition(partition);
         let events = keys.events(asked.stream);
-        let mut call = script::PAGE.call([
-            keys.mark.as_str(),
-            &keys.heads,
-            &keys.routes,
-            &keys.cursors,
-            &events,
-        ]);
+        let mut call =
+            script::PAGE.call([keys.view.as_str(), &keys.routes, &keys.cursors, &events]);
         call.arg(asked.stream.to_string());
         call.arg(asked.node.map(texts::node).unwrap_or_default());
         match asked.from {
@@ -274,7 +269,7 @@ impl StreamStore for KeyDb {
             .collect();
         let call = |(partition, part): &(Partition, &[(usize, &StreamId)])| {
             let keys = self.keys.partition(*partition);
-            let mut call = script::HEADS.call([keys.mark.as_str(), &keys.heads]);
+            let mut call = script::HEADS.call([keys.view.as_str()]);
             for (_, stream) in *part {
                 call.arg(stream.to_string());
             }
@@ -305,7 +300,7 @@ impl StreamStore for KeyDb {
         let partition = stream.partition(self.partitions());
         let keys = self.keys.partition(partition);
         let mut built = command("HGET");
-        built.arg(&keys.mark).arg("built");
+        built.arg(&keys.view).arg("built");
         let mut nodes = command("HGET");
         nodes.arg(&keys.routes).arg(stream.to_string());
         let mut answers = self.calls(ROUTES, vec![built, nodes]).await?.into_iter();
