@@ -239,6 +239,24 @@ async fn a_demoted_primary_is_left() {
 }
 
 #[tokio::test]
+async fn a_primary_without_its_replicas_refuses_and_goes_on_when_they_are_back() {
+    let Some(program) = program() else { return };
+    let server = Server::start(&program, free_port(), &["--min-replicas-to-write", "1"]);
+    let store = connect(&server.address()).await.unwrap();
+    let error = store.take(P0, Fence(0)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(matches!(error.retry(), Retry::Safe { .. }), "{error}");
+    assert!(error.to_string().contains("NOREPLICAS"), "{error}");
+    let of_it = ["--replicaof", "127.0.0.1", &server.port.to_string()];
+    let _replica = Server::start(&program, free_port(), &of_it);
+    assert_eq!(
+        take_again(&store).await.fence,
+        Fence(1),
+        "none was done before"
+    );
+}
+
+#[tokio::test]
 async fn a_full_store_refuses_and_goes_on_when_there_is_room() {
     let Some(program) = program() else { return };
     let server = Server::start(&program, free_port(), &[]);
@@ -258,7 +276,7 @@ async fn sentinels_lead_to_the_new_primary_and_nobody_writes_to_the_paused_one()
     let of_first = ["--replicaof", "127.0.0.1", &first.port.to_string()];
     let second = Server::start(&program, free_port(), &of_first);
     second.until("INFO replication", "master_link_status:up");
-    let sentinels: Vec<Server> = (0..3)
+    let mut sentinels: Vec<Server> = (0..3)
         .map(|_| Server::start_sentinel(&program, first.port))
         .collect();
     for sentinel in &sentinels {
@@ -269,9 +287,8 @@ async fn sentinels_lead_to_the_new_primary_and_nobody_writes_to_the_paused_one()
         .iter()
         .map(|s| format!("127.0.0.1:{}", s.port))
         .collect();
-    let store = connect(&format!("redis+sentinel://{}/test", all.join(",")))
-        .await
-        .unwrap();
+    let address = format!("redis+sentinel://{}/test", all.join(","));
+    let store = connect(&address).await.unwrap();
     let before = store.identity().await.unwrap();
     let begun = Mark {
         incarnation: Incarnation(7),
@@ -301,4 +318,16 @@ async fn sentinels_lead_to_the_new_primary_and_nobody_writes_to_the_paused_one()
     }
     let stored = second.ask("HGET {chatcore:p0}:view fence").unwrap();
     assert!(stored.contains(&last.to_string()), "{stored}: {last}");
+
+    // Without a majority nobody can say that another took over: what works is kept.
+    let connected = store.figures().connected;
+    sentinels.truncate(1);
+    for _ in 0..20 {
+        store.take(P0, Fence(0)).await.unwrap();
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(store.figures().connected, connected);
+    let error = connect(&address).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.to_string().contains("majority"), "{error}");
 }
