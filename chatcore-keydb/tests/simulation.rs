@@ -85,7 +85,7 @@ impl LeaseStore for Leases {
 impl Backend for OnServer {
     async fn open(&self, clock: Arc<dyn Clock>, ports: BackendPorts) -> Result<BackendPorts> {
         let config = Config::new(self.server.address().parse()?, PARTITIONS);
-        let config = config.with_prefix(common::prefix());
+        let config = common::patient(config.with_prefix(common::prefix()));
         let store = KeyDb::connect(config, ports.archive.clone()).await?;
         let leases = Arc::new(Leases {
             lapse: MemoryLeases::with_clock(clock),

@@ -47,7 +47,9 @@ const LONG: Duration = Duration::from_secs(60);
 async fn connect(server: &Server) -> Arc<KeyDb> {
     let archive = memory::ports(1, Arc::new(SystemClock)).archive;
     let config = Config::new(server.address().parse().unwrap(), 1);
-    KeyDb::connect(config, archive).await.unwrap()
+    KeyDb::connect(common::patient(config), archive)
+        .await
+        .unwrap()
 }
 
 fn here() -> Node {

@@ -3,7 +3,7 @@
 #[allow(dead_code, reason = "not every test starts one")]
 pub(crate) mod server;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chatcore::store::Archive;
 use chatcore_keydb::{Config, KeyDb};
@@ -19,6 +19,16 @@ pub(crate) fn address() -> Option<String> {
     address
 }
 
+/// Waits long for answers: a test machine stands still at times.
+pub(crate) fn patient(config: Config) -> Config {
+    let long = Duration::from_secs(10);
+    Config {
+        connect_max: long,
+        answer_max: long,
+        ..config
+    }
+}
+
 /// A key prefix that nobody else has.
 pub(crate) fn prefix() -> String {
     let random = getrandom::u64().unwrap();
@@ -28,6 +38,6 @@ pub(crate) fn prefix() -> String {
 /// An empty store of this test's own, on the server that all tests share.
 pub(crate) async fn connect(partitions: u32, archive: Arc<dyn Archive>) -> Option<Arc<KeyDb>> {
     let address = address()?.parse().unwrap();
-    let config = Config::new(address, partitions).with_prefix(prefix());
+    let config = patient(Config::new(address, partitions).with_prefix(prefix()));
     Some(KeyDb::connect(config, archive).await.unwrap())
 }
