@@ -73,7 +73,7 @@ impl ClientContext for Rebalances {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        quiet::tell(&error, reason);
+        quiet::note(&error, reason);
     }
 }
 

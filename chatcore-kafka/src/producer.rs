@@ -100,7 +100,7 @@ impl ClientContext for Reports {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        quiet::tell(&error, reason);
+        tracing::warn!(%error, reason, "the journal's producer");
     }
 }
 

@@ -1,10 +1,7 @@
 //! What librdkafka says, as log lines of ours: not what is no trouble.
 
 use rdkafka::{
-    ClientContext,
-    config::RDKafkaLogLevel as Level,
-    consumer::ConsumerContext,
-    error::{KafkaError, RDKafkaErrorCode as Code},
+    ClientContext, config::RDKafkaLogLevel as Level, consumer::ConsumerContext, error::KafkaError,
 };
 
 /// The context of clients that only read.
@@ -17,7 +14,7 @@ impl ClientContext for Quiet {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tell(&error, reason);
+        note(&error, reason);
     }
 }
 
@@ -33,15 +30,14 @@ pub(crate) fn log(level: Level, facility: &str, text: &str) {
         Level::Emerg | Level::Alert | Level::Critical | Level::Error => {
             tracing::error!(facility, "librdkafka: {text}");
         }
-        Level::Warning => tracing::warn!(facility, "librdkafka: {text}"),
-        Level::Notice | Level::Info => tracing::info!(facility, "librdkafka: {text}"),
-        Level::Debug => tracing::debug!(facility, "librdkafka: {text}"),
+        // Each client tells of each connection: the trouble itself is told by whoever has it.
+        Level::Warning | Level::Notice | Level::Info | Level::Debug => {
+            tracing::debug!(facility, "librdkafka: {text}")
+        }
     }
 }
 
-/// An error that came without being asked for. The end of a partition is none.
-pub(crate) fn tell(error: &KafkaError, reason: &str) {
-    if error.rdkafka_error_code() != Some(Code::PartitionEOF) {
-        tracing::warn!(%error, reason, "Kafka");
-    }
+/// An error that came without being asked for, to one of many clients: the producer tells it aloud.
+pub(crate) fn note(error: &KafkaError, reason: &str) {
+    tracing::debug!(%error, reason, "Kafka");
 }

@@ -30,9 +30,11 @@ use crate::{
 };
 
 /// Readers at once.
-const READERS_MAX: usize = 4;
+const READERS_MAX: usize = 8;
 /// Past this without anything new, the brokers are away.
-const STALLED: Duration = Duration::from_secs(20);
+const STALLED: Duration = Duration::from_secs(10);
+/// Longest wait for where a partition begins and ends: whoever asks has something else to do.
+const ASK_MAX: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(200);
 
 /// A message with a key, as tables have them.
@@ -227,7 +229,7 @@ impl Reader {
     }
 
     fn bounds(&self, topic: &str, partition: i32) -> Result<(i64, i64)> {
-        let bounds = self.client.fetch_watermarks(topic, partition, STALLED);
+        let bounds = self.client.fetch_watermarks(topic, partition, ASK_MAX);
         bounds.map_err(|error| {
             from_kafka(error, "ask for the bounds of a partition").with_context("topic", topic)
         })
