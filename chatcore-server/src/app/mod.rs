@@ -3,7 +3,7 @@
 mod drain;
 mod parts;
 #[cfg(all(feature = "kafka", feature = "keydb"))]
-mod shared;
+pub(crate) mod shared;
 mod storage;
 
 use std::{io::Write as _, sync::Arc, time::Duration};

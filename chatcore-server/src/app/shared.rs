@@ -23,6 +23,18 @@ pub(super) struct SharedStorage {
     ports: Ports,
 }
 
+/// How the journal is reached.
+pub(crate) fn kafka(shared: &Shared, partitions: u32) -> KafkaConfig {
+    let mut config = KafkaConfig::new(&shared.brokers, &shared.prefix);
+    config.partitions = partitions;
+    config.replication = shared.replication;
+    let properties = shared.properties.iter();
+    config.properties = properties
+        .map(|(name, value)| (name.clone(), Property(value.0.clone())))
+        .collect();
+    config
+}
+
 impl SharedStorage {
     /// Waits for both, each no longer than it may take.
     pub(super) async fn open(
@@ -30,19 +42,12 @@ impl SharedStorage {
         partitions: u32,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
-        let mut config = KafkaConfig::new(&shared.brokers, &shared.prefix);
-        config.partitions = partitions;
-        config.replication = shared.replication;
-        let properties = shared.properties.iter();
-        config.properties = properties
-            .map(|(name, value)| (name.clone(), Property(value.0.clone())))
-            .collect();
         let archive = Arc::new(FileArchive::new(shared.folder.join("archive")));
         let address = shared.keydb.0.parse().map_err(|error| {
             Error::new(ErrorKind::Invalid, "read keydb_url").with_context("cause", error)
         })?;
         let keydb = chatcore_keydb::Config::new(address, partitions).with_prefix(&shared.prefix);
-        let kafka = Kafka::open(config).await?;
+        let kafka = Kafka::open(kafka(shared, partitions)).await?;
         let keydb = KeyDb::connect(keydb, archive.clone()).await?;
         let ports = Ports {
             journal: kafka.journal(),

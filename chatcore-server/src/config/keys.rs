@@ -74,8 +74,17 @@ pub const KEYS: &[Key] = &[
     key("log_level", "LEVEL", "off, error, warn, info, debug, trace, or levels by part [info]"),
 ];
 
-/// Those that say which folder is meant: of use after a subcommand, too.
-const OF_FOLDERS: [&str; 3] = ["data", "ephemeral", "partitions"];
+/// Those that say which storage is meant: of use after a subcommand, too.
+const OF_STORAGE: [&str; 8] = [
+    "data",
+    "ephemeral",
+    "kafka_brokers",
+    "kafka_properties",
+    "kafka_replication",
+    "keydb_url",
+    "partitions",
+    "prefix",
+];
 
 /// What a key is when nobody sets it.
 pub(super) fn default(name: &str) -> Option<&'static str> {
@@ -112,7 +121,7 @@ pub(super) fn command() -> Command {
         .subcommand(dead_letters());
     for key in KEYS {
         let mut arg = Arg::new(key.name).long(key.flag()).help(key.help);
-        if OF_FOLDERS.contains(&key.name) {
+        if OF_STORAGE.contains(&key.name) {
             arg = arg.global(true);
         }
         command = command.arg(match key.value {

@@ -181,21 +181,16 @@ impl Config {
     }
 }
 
-/// What is asked about dead letters; none when the folder is not known.
+/// What is asked about dead letters; none when it is not known where they are.
 fn letters(sources: &mut Sources, asked: &ArgMatches) -> Option<dead_letters::Command> {
     let partitions = sources.number("partitions", 1..=4_096);
-    let data = match storage::read(sources)? {
-        Storage::Folder(data) => data,
-        Storage::Ephemeral => {
-            sources.problem("ephemeral", "keeps no dead letters; expected --data FOLDER");
-            return None;
-        }
-        Storage::Shared(_) => {
-            let text = "has its dead letters in a topic, which can't be looked after from here yet";
-            sources.problem("kafka_brokers", text);
-            return None;
-        }
-    };
+    let storage = storage::read(sources)?;
+    if storage == Storage::Ephemeral {
+        let text =
+            "keeps no dead letters; expected --data FOLDER, or --kafka-brokers with --keydb-url";
+        sources.problem("ephemeral", text);
+        return None;
+    }
     let number = |asked: &ArgMatches| asked.get_one::<u64>("number").copied();
     let action = match asked.subcommand()? {
         ("show", asked) => Action::Show(number(asked)?),
@@ -207,7 +202,7 @@ fn letters(sources: &mut Sources, asked: &ArgMatches) -> Option<dead_letters::Co
         },
     };
     Some(dead_letters::Command {
-        data,
+        storage,
         partitions: u32::try_from(partitions?).ok()?,
         action,
         json: asked.get_flag("json"),

@@ -142,19 +142,70 @@ fn dead_letters_take_the_folder_before_and_after_the_word() {
         limit: 100,
     };
     let before = asked(&["--data", "here", "dead-letters", "list"], &[]);
-    assert_eq!((before.data, before.action), ("here".into(), list));
+    assert_eq!(
+        (before.storage, before.action),
+        (Storage::Folder("here".into()), list)
+    );
     assert_eq!((before.partitions, before.json), (8, false));
     let words = ["dead-letters", "replay", "7", "--data", "here", "--json"];
     let after = asked(&words, &[("CHATCORE_PARTITIONS", "3")]);
     assert_eq!(
-        (after.data, after.action),
-        ("here".into(), Action::Replay(7))
+        (after.storage, after.action),
+        (Storage::Folder("here".into()), Action::Replay(7))
     );
     assert_eq!((after.partitions, after.json), (3, true));
     // No token, no desk: what only a running server needs is not asked for.
     let none = asked(&["dead-letters", "drop", "7"], &[]);
     assert_eq!(
-        (none.data, none.action),
-        ("chatcore-data".into(), Action::Drop(7))
+        (none.storage, none.action),
+        (Storage::Folder("chatcore-data".into()), Action::Drop(7))
     );
+}
+
+#[test]
+fn a_kafka_and_a_keydb_go_together_and_their_secrets_are_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kafka.properties");
+    let properties = "# for the bank\nsasl.username = chat\nsasl.password=hunter2\nhalf a secret\n";
+    std::fs::write(&file, properties).unwrap();
+    let words = |prefix: &str| {
+        let file = file.to_str().unwrap();
+        let words = [
+            "chatcore-server",
+            "--demo",
+            "--kafka-brokers",
+            "k:9092",
+            "--keydb-url",
+            "redis://:hunter2@r:6379",
+            "--kafka-properties",
+            file,
+            "--prefix",
+            prefix,
+        ];
+        words.map(str::to_owned)
+    };
+    let problems = Config::load(words("no spaces"), [])
+        .unwrap_err()
+        .to_string();
+    for problem in ["line 4 of", "1 to 64 letters, digits and .-_"] {
+        assert!(problems.contains(problem), "{problems}");
+    }
+    assert!(!problems.contains("hunter2") && !problems.contains("half a secret"));
+
+    std::fs::write(&file, properties.replace("half a secret\n", "")).unwrap();
+    let loaded = Config::load(words("bank.chat"), []);
+    if cfg!(not(all(feature = "kafka", feature = "keydb"))) {
+        let problems = loaded.unwrap_err().to_string();
+        assert!(problems.contains("--features kafka,keydb"), "{problems}");
+        return;
+    }
+    let Ok(Asked::Run(config)) = loaded else {
+        panic!("{loaded:?}");
+    };
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let Storage::Shared(shared) = config.storage else {
+        panic!("{:?}", config.storage);
+    };
+    assert_eq!(shared.properties["sasl.password"].0, "hunter2");
+    assert_eq!(shared.properties["sasl.username"].0, "chat");
 }

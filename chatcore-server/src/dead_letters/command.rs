@@ -1,22 +1,20 @@
-//! The program's side: asks the running server, or opens the folder that no server has.
+//! The program's side: asks the running server, or opens the folder that no server has. On Kafka it
+//! is one more node that only reads and appends.
 
-use std::{
-    fmt::Write as _,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fmt::Write as _, path::Path, sync::Arc};
 
 use anyhow::{Context as _, Result, bail};
 use chatcore::clock::SystemClock;
 use chatcore_embedded::{Embedded, Options};
 
 use super::{Answer, Request, handle};
+use crate::config::{Shared, Storage};
 
 /// `dead-letters …` of the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
-    /// The data folder.
-    pub data: PathBuf,
+    /// Where they are.
+    pub storage: Storage,
     /// The partitions that it was created with.
     pub partitions: u32,
     /// What to do.
@@ -55,12 +53,17 @@ impl Command {
             Action::Replay(number) => Request::Replay { number },
             Action::Drop(number) => Request::Drop { number },
         };
-        let running = ask(&self.data, request).await;
-        let answered = running.context("the server that has the folder does not answer")?;
-        let is_running = answered.is_some();
-        let answer = match answered {
-            Some(answer) => answer,
-            None => self.open_and_do(request).await?,
+        let (answer, is_running) = match &self.storage {
+            Storage::Folder(data) => {
+                let running = ask(data, request).await;
+                let answered = running.context("the server that has the folder does not answer")?;
+                match answered {
+                    Some(answer) => (answer, true),
+                    None => (self.open_and_do(data, request).await?, false),
+                }
+            }
+            Storage::Shared(shared) => (self.do_on_kafka(shared, request).await?, true),
+            Storage::Ephemeral => bail!("what is kept in memory has no dead letters"),
         };
         if let Answer::Failed(text) = &answer {
             bail!("{text}");
@@ -72,17 +75,47 @@ impl Command {
     }
 
     /// No server has the folder.
-    async fn open_and_do(&self, request: Request) -> Result<Answer> {
-        let data = self.data.display();
-        if !self.data.join("format.json").is_file() {
-            bail!("there is no data folder at `{data}`; expected --data FOLDER of a server");
+    async fn open_and_do(&self, data: &Path, request: Request) -> Result<Answer> {
+        let shown = data.display();
+        if !data.join("format.json").is_file() {
+            bail!("there is no data folder at `{shown}`; expected --data FOLDER of a server");
         }
-        let options = Options::new(&self.data).with_partitions(self.partitions);
+        let options = Options::new(data).with_partitions(self.partitions);
         let opened = Embedded::open(options, Arc::new(SystemClock)).await;
-        let opened = opened.with_context(|| format!("can't open `{data}`"))?;
+        let opened = opened.with_context(|| format!("can't open `{shown}`"))?;
         let answer = handle(&opened.ports(), request).await;
         opened.close().await?;
         Ok(answer)
+    }
+}
+
+/// A letter that is replayed has to be durable by then.
+#[cfg(all(feature = "kafka", feature = "keydb"))]
+const CLOSE_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+
+impl Command {
+    /// Beside the nodes that run, if any do.
+    #[cfg(all(feature = "kafka", feature = "keydb"))]
+    async fn do_on_kafka(&self, shared: &Shared, request: Request) -> Result<Answer> {
+        let mut config = crate::app::shared::kafka(shared, self.partitions);
+        // A wrong prefix must not make a journal.
+        config.create_topics = false;
+        let kafka = chatcore_kafka::Kafka::open(config).await?;
+        let ports = chatcore::ports::Ports {
+            journal: kafka.journal(),
+            dead_letters: kafka.dead_letters(),
+            ..chatcore::memory::ports(self.partitions, Arc::new(SystemClock))
+        };
+        let answer = handle(&ports, request).await;
+        kafka.close(CLOSE_MAX).await;
+        Ok(answer)
+    }
+
+    /// The configuration refuses it before.
+    #[cfg(not(all(feature = "kafka", feature = "keydb")))]
+    #[allow(clippy::unused_async, reason = "as the one that has a Kafka")]
+    async fn do_on_kafka(&self, _: &Shared, _: Request) -> Result<Answer> {
+        bail!("this build has no Kafka")
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use chatcore::{ids::Partition, journal::Log};
 use serde_json::{Value, json};
 
 use crate::{
     client::{Client, get, token},
-    process::{Process, refused},
+    process::{Process, refused, said},
 };
 
 /// What all nodes of a deployment have in common.
@@ -205,6 +206,53 @@ async fn all_nodes_may_die_and_come_back() {
     talk.olga.hello(&olga, "tab-2", &positions).await;
     talk.anna_moves(&one).await;
     talk.check(&one).await;
+}
+
+#[tokio::test]
+async fn dead_letters_are_looked_after_beside_the_nodes() {
+    let Some(deployment) = Deployment::new() else {
+        return;
+    };
+    let one = deployment.node("node-1").await;
+    let mut config = chatcore_kafka::KafkaConfig::new(&deployment.kafka, &deployment.prefix);
+    config.partitions = 4;
+    let kafka = chatcore_kafka::Kafka::open(config).await.unwrap();
+    let poison = bytes::Bytes::from_static(b"\x01 no record");
+    let appended = kafka
+        .journal()
+        .try_append(Log::Commands, Partition(0), poison);
+    appended.unwrap().await.unwrap();
+    let asked = async |words: &[&str]| {
+        let storage = [
+            "--json",
+            "--partitions",
+            "4",
+            "--prefix",
+            &deployment.prefix,
+        ];
+        let services = [
+            "--kafka-brokers",
+            &deployment.kafka,
+            "--keydb-url",
+            &deployment.keydb,
+        ];
+        let words = [&["dead-letters"], words, &storage, &services].concat();
+        let (code, output, errors) = said(&words).await;
+        assert_eq!(code, Some(0), "{errors}");
+        serde_json::from_str::<Value>(&output).unwrap()
+    };
+    let letter = loop {
+        let listed = asked(&["list"]).await;
+        if let Some(letter) = listed["letters"]["letters"].get(0) {
+            break letter.clone();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    };
+    assert_eq!(letter["partition"], 0, "{letter}");
+    let number = letter["number"].to_string();
+    assert!(asked(&["drop", &number]).await["dropped"].is_object());
+    assert_eq!(asked(&["list"]).await["letters"]["letters"], json!([]));
+    drop(one);
 }
 
 #[tokio::test]
