@@ -303,19 +303,20 @@ impl Producer {
     ///
     /// # Errors
     /// `Closed`.
-    pub(crate) async fn ready(&self) -> Result<()> {
+    pub(crate) async fn ready(self: &Arc<Self>) -> Result<()> {
         loop {
             let mut freed = std::pin::pin!(self.room.freed.notified());
             freed.as_mut().enable();
             if self.is_closed.load(Ordering::Acquire) {
                 return Err(Error::new(ErrorKind::Closed, APPEND));
             }
-            let usable = self
-                .client()
-                .as_ref()
-                .is_some_and(|client| !client.context().is_broken.load(Ordering::Acquire));
-            if usable && self.room.is_there() {
-                return Ok(());
+            let client = self.client().clone();
+            match client {
+                Some(client) if client.context().is_broken.load(Ordering::Acquire) => {
+                    self.replace(client);
+                }
+                Some(_) if self.room.is_there() => return Ok(()),
+                _ => {}
             }
             freed.await;
         }

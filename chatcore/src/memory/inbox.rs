@@ -137,22 +137,23 @@ mod tests {
             dialog: DialogId(1),
             participant: Participant::System,
         };
-        vec![Arc::new(typing); count]
+        let typing = Arc::new(typing);
+        vec![typing; count]
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_sender_waits_for_a_node_that_makes_room() {
-        let inboxes = Arc::new(MemoryInboxes::default());
+        let inboxes = MemoryInboxes::default();
         let mut inbox = inboxes.receive(&here()).await.unwrap();
-        let sending = tokio::spawn({
-            let inboxes = Arc::clone(&inboxes);
-            async move { inboxes.send(&here(), frames(3 * FRAMES_MAX)).await }
-        });
-        for _ in 0..3 * FRAMES_MAX {
-            let next = inbox.next().await.unwrap();
-            assert!(matches!(next, InboxEvent::Frame(_)), "{next:?}");
-        }
-        sending.await.unwrap().unwrap();
+        let here = here();
+        let receiving = async {
+            for _ in 0..3 * FRAMES_MAX {
+                let next = inbox.next().await.unwrap();
+                assert!(matches!(next, InboxEvent::Frame(_)), "{next:?}");
+            }
+        };
+        let (sent, ()) = tokio::join!(inboxes.send(&here, frames(3 * FRAMES_MAX)), receiving);
+        sent.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
