@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
@@ -86,11 +86,16 @@ struct Reports {
     room: Arc<Room>,
     /// Nothing more is taken by this client: after a record that failed, none may follow.
     is_broken: AtomicBool,
+    /// Makes another client then.
+    producer: Weak<Producer>,
 }
 
 impl Reports {
     fn give_up(&self) {
         self.is_broken.store(true, Ordering::Release);
+        if let Some(producer) = self.producer.upgrade() {
+            producer.replace();
+        }
     }
 }
 
@@ -174,13 +179,15 @@ impl Producer {
             bytes: AtomicUsize::new(0),
             freed: Notify::new(),
         });
-        let client = connect(&config, &room)?;
-        Ok(Arc::new(Self {
+        let producer = Arc::new(Self {
             room,
             config,
-            client: Mutex::new(Some(client)),
+            client: Mutex::new(None),
             is_closed: AtomicBool::new(false),
-        }))
+        });
+        let client = producer.connect()?;
+        *producer.client() = Some(client);
+        Ok(producer)
     }
 
     fn client(&self) -> MutexGuard<'_, Option<Arc<Client>>> {
@@ -226,7 +233,6 @@ impl Producer {
             });
         };
         if client.context().is_broken.load(Ordering::Acquire) {
-            self.replace(client);
             return Err(Error::new(ErrorKind::Overloaded, APPEND)
                 .with_context("cause", "the producer failed and is made anew"));
         }
@@ -259,7 +265,6 @@ impl Producer {
                 Some(rdkafka::types::RDKafkaErrorCode::Fatal)
             ) {
                 client.context().give_up();
-                self.replace(client);
                 return Error::new(ErrorKind::Overloaded, APPEND).with_source(error);
             }
             from_kafka(error, APPEND)
@@ -303,35 +308,31 @@ impl Producer {
     ///
     /// # Errors
     /// `Closed`.
-    pub(crate) async fn ready(self: &Arc<Self>) -> Result<()> {
+    pub(crate) async fn ready(&self) -> Result<()> {
         loop {
             let mut freed = std::pin::pin!(self.room.freed.notified());
             freed.as_mut().enable();
             if self.is_closed.load(Ordering::Acquire) {
                 return Err(Error::new(ErrorKind::Closed, APPEND));
             }
-            let client = self.client().clone();
-            match client {
-                Some(client) if client.context().is_broken.load(Ordering::Acquire) => {
-                    self.replace(client);
-                }
-                Some(_) if self.room.is_there() => return Ok(()),
-                _ => {}
+            let is_usable = self
+                .client()
+                .as_ref()
+                .is_some_and(|client| !client.context().is_broken.load(Ordering::Acquire));
+            if is_usable && self.room.is_there() {
+                return Ok(());
             }
             freed.await;
         }
     }
 
     /// Ends a client that failed, and makes another: on a thread of its own, as both may take long.
-    fn replace(self: &Arc<Self>, failed: Arc<Client>) {
-        {
-            let mut client = self.client();
-            let is_current = client.as_ref().is_some_and(|c| Arc::ptr_eq(c, &failed));
-            if !is_current {
-                return;
-            }
-            *client = None;
-        }
+    fn replace(self: &Arc<Self>) {
+        let is_broken =
+            |client: &mut Arc<Client>| client.context().is_broken.load(Ordering::Acquire);
+        let Some(failed) = self.client().take_if(is_broken) else {
+            return;
+        };
         tracing::error!("the journal's producer failed, another one is made");
         let this = Arc::clone(self);
         let replacing = thread::Builder::new().name("kafka-producer".to_owned());
@@ -339,7 +340,7 @@ impl Producer {
             end(&failed);
             drop(failed);
             while !this.is_closed.load(Ordering::Acquire) {
-                match connect(&this.config, &this.room) {
+                match this.connect() {
                     Ok(made) => {
                         *this.client() = Some(made);
                         break;
@@ -353,6 +354,18 @@ impl Producer {
         if let Err(error) = started {
             tracing::error!(%error, "no thread to make a producer");
         }
+    }
+
+    fn connect(self: &Arc<Self>) -> Result<Arc<Client>> {
+        let reports = Reports {
+            room: Arc::clone(&self.room),
+            is_broken: AtomicBool::new(false),
+            producer: Arc::downgrade(self),
+        };
+        let client = ThreadedProducer::from_config_and_context(&self.config, reports);
+        client
+            .map(Arc::new)
+            .map_err(|error| from_kafka(error, "make a producer"))
     }
 
     /// Takes nothing more, and waits until what was taken is durable, no longer than `limit`; what
@@ -381,17 +394,6 @@ impl Drop for Producer {
             }
         }
     }
-}
-
-fn connect(config: &ClientConfig, room: &Arc<Room>) -> Result<Arc<Client>> {
-    let reports = Reports {
-        room: Arc::clone(room),
-        is_broken: AtomicBool::new(false),
-    };
-    let client = ThreadedProducer::from_config_and_context(config, reports);
-    client
-        .map(Arc::new)
-        .map_err(|error| from_kafka(error, "make a producer"))
 }
 
 /// Lets a client tell of each record that is left that it failed.

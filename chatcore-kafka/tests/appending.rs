@@ -136,3 +136,45 @@ async fn what_is_trimmed_under_a_member_is_an_error_and_never_skipped() {
     next.seek(P0, Offset(2)).await.unwrap();
     assert_eq!(first_records(&mut *next).await, [Offset(2)]);
 }
+
+#[tokio::test]
+async fn after_a_record_that_the_broker_refuses_nothing_is_there_that_was_taken_before_it_was_told()
+{
+    let Some(mut config) = common::config() else {
+        return;
+    };
+    // More than the topic takes.
+    let most = chatcore_kafka::Property("10000000".to_owned());
+    config
+        .properties
+        .insert("message.max.bytes".to_owned(), most);
+    let kafka = open(config).await;
+    let journal = kafka.journal();
+    let append = |bytes: Bytes| journal.try_append(Log::Commands, P0, bytes);
+    let before = append("before".into()).unwrap();
+    assert_eq!(before.await.unwrap().offset, Offset(0));
+    let refused = append(Bytes::from(vec![0; 3_000_000])).unwrap();
+    let after: Vec<_> = (0..100).map(|_| append("after".into()).unwrap()).collect();
+    refused.await.unwrap_err();
+    let mut gone = 0;
+    for pending in after {
+        gone += u32::from(pending.await.is_err());
+    }
+    assert_eq!(gone, 100, "a hole before what was taken after it");
+    // Another client is made meanwhile.
+    let again = loop {
+        let room = tokio::time::timeout(Duration::from_secs(60), journal.ready(Log::Commands, P0));
+        room.await.expect("a client").unwrap();
+        match append("again".into()) {
+            Ok(pending) => break pending,
+            Err(refused) => assert_eq!(refused.error.kind(), ErrorKind::Overloaded),
+        }
+    };
+    assert_eq!(again.await.unwrap().offset, Offset(1));
+    let read = journal
+        .read(Log::Commands, P0, Offset(0), 10)
+        .await
+        .unwrap();
+    let texts: Vec<_> = read.iter().map(|record| &record.bytes[..]).collect();
+    assert_eq!(texts, [&b"before"[..], b"again"]);
+}
