@@ -37,18 +37,18 @@ pub(crate) struct About {
 
 /// The name of the topic of a log.
 pub(crate) fn topic(config: &KafkaConfig, log: Log) -> String {
-    config.topic(match log {
+    config.topic(name(log))
+}
+
+fn name(log: Log) -> &'static str {
+    match log {
         Log::Commands => topics::COMMANDS,
         Log::Events => topics::EVENTS,
-    })
+    }
 }
 
 fn end_key(log: Log, partition: Partition) -> String {
-    let log = match log {
-        Log::Commands => topics::COMMANDS,
-        Log::Events => topics::EVENTS,
-    };
-    format!("end/{log}/{partition}")
+    format!("end/{}/{partition}", name(log))
 }
 
 impl About {

@@ -65,11 +65,16 @@ impl Room {
 
     /// A single record of any size is taken when nothing else is under way.
     fn take(&self, bytes: usize) -> bool {
-        let records = self.records.fetch_add(1, Ordering::AcqRel);
-        let before = self.bytes.fetch_add(bytes, Ordering::AcqRel);
-        let fits = records < self.records_max && (before == 0 || before + bytes <= self.bytes_max);
+        let (done, now) = (Ordering::AcqRel, Ordering::Acquire);
+        let one_more = |n: usize| (n < self.records_max).then_some(n + 1);
+        let more = |n: usize| (n == 0 || n + bytes <= self.bytes_max).then_some(n + bytes);
+        if self.records.fetch_update(done, now, one_more).is_err() {
+            return false;
+        }
+        let fits = self.bytes.fetch_update(done, now, more).is_ok();
         if !fits {
-            self.free(bytes);
+            // Nobody is woken: whoever waits for room would try in vain, or wake itself.
+            self.records.fetch_sub(1, done);
         }
         fits
     }
@@ -194,6 +199,23 @@ impl Producer {
         self.client.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The client that takes records now.
+    ///
+    /// # Errors
+    /// `Closed`; `Overloaded` while one that failed is replaced.
+    fn usable(&self) -> Result<Arc<Client>> {
+        if self.is_closed.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Closed, APPEND));
+        }
+        let client = self.client().clone();
+        client
+            .filter(|client| !client.context().is_broken.load(Ordering::Acquire))
+            .ok_or_else(|| {
+                Error::new(ErrorKind::Overloaded, APPEND)
+                    .with_context("cause", "the producer failed and is made anew")
+            })
+    }
+
     /// Takes a record, or hands it back.
     ///
     /// # Errors
@@ -225,17 +247,7 @@ impl Producer {
     ) -> Result<()> {
         let partition = i32::try_from(place.partition.0).map_err(|_| no_such_partition(place))?;
         let bytes = value.map_or(0, Bytes::len) + place.key.map_or(0, str::len);
-        let Some(client) = self.client().clone() else {
-            return Err(match self.is_closed.load(Ordering::Acquire) {
-                true => Error::new(ErrorKind::Closed, APPEND),
-                false => Error::new(ErrorKind::Overloaded, APPEND)
-                    .with_context("cause", "the producer failed and is made anew"),
-            });
-        };
-        if client.context().is_broken.load(Ordering::Acquire) {
-            return Err(Error::new(ErrorKind::Overloaded, APPEND)
-                .with_context("cause", "the producer failed and is made anew"));
-        }
+        let client = self.usable()?;
         if !self.room.take(bytes) {
             return Err(Error::new(ErrorKind::Overloaded, APPEND)
                 .with_context("records under way", self.room.records_max));
@@ -295,10 +307,13 @@ impl Producer {
         value: Option<&Bytes>,
     ) -> Result<Pending> {
         loop {
+            // Not `ready`: there may be room for a small one and not for this one.
+            let mut freed = std::pin::pin!(self.room.freed.notified());
+            freed.as_mut().enable();
             let (settle, pending) = Pending::new();
             match self.send(place, incarnation, value, settle) {
                 Ok(()) => return Ok(pending),
-                Err(error) if error.kind() == ErrorKind::Overloaded => self.ready().await?,
+                Err(error) if error.kind() == ErrorKind::Overloaded => freed.await,
                 Err(error) => return Err(error),
             }
         }
@@ -312,17 +327,11 @@ impl Producer {
         loop {
             let mut freed = std::pin::pin!(self.room.freed.notified());
             freed.as_mut().enable();
-            if self.is_closed.load(Ordering::Acquire) {
-                return Err(Error::new(ErrorKind::Closed, APPEND));
+            match self.usable() {
+                Ok(_) if self.room.is_there() => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Closed => return Err(error),
+                _ => freed.await,
             }
-            let is_usable = self
-                .client()
-                .as_ref()
-                .is_some_and(|client| !client.context().is_broken.load(Ordering::Acquire));
-            if is_usable && self.room.is_there() {
-                return Ok(());
-            }
-            freed.await;
         }
     }
 
@@ -406,4 +415,44 @@ fn end(client: &Client) {
 
 fn no_such_partition(place: &Place<'_>) -> Error {
     Error::new(ErrorKind::NotFound, APPEND).with_context("partition", place.partition)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future as _;
+
+    use super::*;
+
+    fn room() -> Room {
+        Room {
+            records_max: 2,
+            bytes_max: 100,
+            records: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            freed: Notify::new(),
+        }
+    }
+
+    #[test]
+    fn room_is_bounded_in_records_and_bytes_and_one_of_any_size_fits_alone() {
+        let room = room();
+        assert!(room.take(1_000));
+        assert!(!room.take(1));
+        room.free(1_000);
+        assert!(room.take(60) && !room.take(60) && room.take(40));
+        assert!(!room.take(0), "a third record");
+    }
+
+    #[test]
+    fn who_finds_no_room_wakes_nobody() {
+        let room = room();
+        assert!(room.take(60));
+        let mut freed = std::pin::pin!(room.freed.notified());
+        freed.as_mut().enable();
+        assert!(!room.take(60));
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(freed.as_mut().poll(&mut cx).is_pending());
+        room.free(60);
+        assert!(freed.as_mut().poll(&mut cx).is_ready());
+    }
 }
