@@ -1,4 +1,5 @@
-//! A store that loses what it has, or the end of it, while a partition is built again.
+//! A store that loses what it has, or the end of it, while a partition is built again or its mark
+//! is read.
 
 use std::sync::{
     Arc,
@@ -7,16 +8,18 @@ use std::sync::{
 
 use async_trait::async_trait;
 
-use super::bench::{Bench, anna, open};
+use super::bench::{Bench, anna, node, open};
 use crate::{
     clock::Timestamp,
     engine::EngineConfig,
     error::Result,
-    ids::{CustomerId, Fence, Offset, Partition, Target},
+    identity::PlainSealer,
+    ids::{CustomerId, Fence, Offset, Partition, StreamId, Target},
     journal::Log,
-    memory::{MemoryArchive, MemoryLeases, MemoryStore},
+    memory::{Checkpoint, MemoryArchive, MemoryLeases, MemoryStore},
     record::Decision,
-    store::{DueLine, Mark, PartitionBatch, PartitionStore, Rebuild, Saved},
+    routing::{Hub, HubConfig},
+    store::{DueLine, Mark, PartitionBatch, PartitionStore, Rebuild, Saved, StreamStore},
 };
 
 const P0: Partition = Partition(0);
@@ -28,17 +31,30 @@ enum Loses {
     AllBeforeDone,
     /// The snapshots, after it said that it has them.
     Snapshots,
+    /// The end, after it told its mark.
+    EndAfterMark,
 }
 
 #[derive(Debug)]
 struct Losing {
     inner: Arc<MemoryStore>,
+    /// What it has left, when it loses its end.
+    left: Checkpoint,
     loses: Loses,
     /// How often it has yet to.
     times: AtomicU32,
 }
 
 impl Losing {
+    fn once(inner: &Arc<MemoryStore>, loses: Loses, left: Checkpoint) -> Arc<Self> {
+        Arc::new(Self {
+            inner: inner.clone(),
+            left,
+            loses,
+            times: AtomicU32::new(1),
+        })
+    }
+
     fn is_due(&self, loses: Loses) -> bool {
         self.loses == loses
             && self
@@ -73,7 +89,11 @@ impl PartitionStore for Losing {
     }
 
     async fn marks(&self, partitions: &[Partition]) -> Result<Vec<Mark>> {
-        self.inner.marks(partitions).await
+        let marks = self.inner.marks(partitions).await;
+        if self.is_due(Loses::EndAfterMark) {
+            self.inner.restore(self.left.clone());
+        }
+        marks
     }
 
     async fn rebuild(&self, partition: Partition, fence: Fence, step: Rebuild) -> Result<()> {
@@ -93,18 +113,21 @@ impl PartitionStore for Losing {
     }
 }
 
+/// One partition, in a store at hand.
+fn bench() -> (Bench, Arc<MemoryStore>) {
+    let mut bench = Bench::new(1);
+    let leases = Arc::new(MemoryLeases::default());
+    let archive = Arc::new(MemoryArchive::default());
+    let inner = Arc::new(MemoryStore::new(1, leases, archive));
+    bench.ports.streams = inner.clone();
+    bench.ports.partitions = inner.clone();
+    (bench, inner)
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_lost_while_a_partition_is_built_again_is_built_again() {
     for loses in [Loses::AllBeforeDone, Loses::Snapshots] {
-        let mut bench = Bench::new(1);
-        let archive = Arc::new(MemoryArchive::default());
-        let inner = Arc::new(MemoryStore::new(
-            1,
-            Arc::new(MemoryLeases::default()),
-            archive,
-        ));
-        bench.ports.streams = inner.clone();
-        bench.ports.partitions = inner.clone();
+        let (mut bench, inner) = bench();
         let often = EngineConfig {
             snapshot_decisions: 1,
             ..EngineConfig::default()
@@ -121,11 +144,7 @@ async fn what_is_lost_while_a_partition_is_built_again_is_built_again() {
         let journal = &bench.ports.journal;
         journal.trim(Log::Events, P0, Offset(2)).await.unwrap();
         inner.clear();
-        bench.ports.partitions = Arc::new(Losing {
-            inner: inner.clone(),
-            loses,
-            times: AtomicU32::new(1),
-        });
+        bench.ports.partitions = Losing::once(&inner, loses, inner.checkpoint());
         let engine = bench.start(often);
         bench
             .until(|| async { bench.ports.partitions.marks(&[P0]).await.unwrap()[0].built })
@@ -141,4 +160,33 @@ async fn what_is_lost_while_a_partition_is_built_again_is_built_again() {
         assert_eq!(after, before, "{loses:?}");
         engine.stop().await.unwrap();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_head_of_a_store_that_lost_its_end_after_its_mark_was_read_is_not_told() {
+    let (mut bench, inner) = bench();
+    let engine = bench.start(EngineConfig::default());
+    bench.append(&open(&anna())).await;
+    bench.applied().await;
+    let left = inner.checkpoint();
+    bench.append(&open(&anna())).await;
+    bench.applied().await;
+    engine.stop().await.unwrap();
+    let whole = inner.checkpoint();
+    bench.ports.partitions = Losing::once(&inner, Loses::EndAfterMark, left);
+    let hub = Hub::new(
+        bench.ports.clone(),
+        Arc::new(PlainSealer),
+        node("gateway"),
+        HubConfig::default(),
+    );
+    let stream = StreamId::Customer(anna());
+    let mut end = None;
+    let told = hub.head_if_settled(&stream, &mut end).await.unwrap();
+    assert_eq!(told, None);
+    assert_eq!(end, Some(Offset(2)));
+    inner.restore(whole);
+    let told = hub.head_if_settled(&stream, &mut end).await.unwrap();
+    let head = inner.heads(&[stream]).await.unwrap()[0];
+    assert_eq!(told, Some(head));
 }

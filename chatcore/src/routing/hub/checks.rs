@@ -5,13 +5,14 @@ use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 use super::Hub;
 use crate::{
     error::Result,
-    ids::{Partition, Seq, SessionId, StreamId, Target},
+    ids::{Offset, Partition, Seq, SessionId, StreamId, Target},
     journal::Log,
     record::Position,
     routing::{
         job::{Answer, Answered, Work},
         mailbox::{Item, Kept},
     },
+    store::Mark,
 };
 
 /// Streams whose heads are asked for at once.
@@ -85,10 +86,12 @@ impl Hub {
         }
     }
 
-    async fn head_if_settled(
+    /// The head, if the stream's partition has reached `end`: the journal's end as it was when this
+    /// was first asked.
+    pub(crate) async fn head_if_settled(
         &self,
         stream: &StreamId,
-        end: &mut Option<crate::ids::Offset>,
+        end: &mut Option<Offset>,
     ) -> Result<Option<Position>> {
         let partition = self.partition_of(stream);
         let journal = &self.ports.journal;
@@ -99,14 +102,24 @@ impl Hub {
                 *end.insert(self.in_time("read the journal's bounds", bounds).await?.1)
             }
         };
+        let Some(before) = self.mark_from(partition, end).await? else {
+            return Ok(None);
+        };
+        let heads = self.heads(std::slice::from_ref(stream)).await?;
+        // A store that lost its end since the mark was read has a head that is only old.
+        let after = self.mark_from(partition, end).await?;
+        let is_same = after.is_some_and(|after| {
+            after.fence == before.fence && after.incarnation == before.incarnation
+        });
+        Ok(heads.first().copied().filter(|_| is_same))
+    }
+
+    /// The partition's mark, if its view is whole and has reached `end`.
+    async fn mark_from(&self, partition: Partition, end: Offset) -> Result<Option<Mark>> {
         let partitions = [partition];
         let marks = self.ports.partitions.marks(&partitions);
-        let marks = self.in_time("read a mark", marks).await?;
-        if !marks.iter().all(|m| m.built && m.applied >= end) {
-            return Ok(None);
-        }
-        let heads = self.heads(std::slice::from_ref(stream)).await?;
-        Ok(heads.first().copied())
+        let mut marks = self.in_time("read a mark", marks).await?;
+        Ok(marks.pop().filter(|m| m.built && m.applied >= end))
     }
 
     fn answer_settled(&self, stream: &StreamId, sessions: &[SessionId], head: Position) {
