@@ -19,6 +19,48 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(90);
 const ENDS_WITHIN: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How a daemon is started. It is written down with the process, so that who kills one to see
+/// what happens can start it again as it was.
+#[derive(Debug)]
+pub(super) struct Launch {
+    /// Where it answers, on loopback.
+    port: u16,
+    program: PathBuf,
+    arg0: Option<&'static str>,
+    args: Vec<String>,
+}
+
+impl Launch {
+    pub(super) fn new(port: u16, program: impl Into<PathBuf>) -> Self {
+        Self {
+            port,
+            program: program.into(),
+            arg0: None,
+            args: Vec::new(),
+        }
+    }
+
+    /// The name that a program of several goes by.
+    pub(super) fn arg0(mut self, name: &'static str) -> Self {
+        self.arg0 = Some(name);
+        self
+    }
+
+    pub(super) fn args<A: Into<String>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        if let Some(name) = self.arg0 {
+            command.arg0(name);
+        }
+        command.args(&self.args);
+        command
+    }
+}
+
 /// A process that was started here. It is known by its number and by when it began, so that
 /// another one with the same number is left alone.
 #[derive(Debug)]
@@ -27,14 +69,17 @@ pub(super) struct Daemon {
     pub(super) pid: u64,
     began: u64,
     log: PathBuf,
+    /// All that is written down about it.
+    entry: Value,
 }
 
 impl Daemon {
     /// Starts it in a process group of its own, with a log in the folder.
-    pub(super) fn start(name: &str, command: &mut Command, folder: &Path) -> Result<Self> {
+    pub(super) fn start(name: &str, launch: &Launch, folder: &Path) -> Result<Self> {
         let log = folder.join("log");
         let file = File::create(&log).with_context(|| format!("{}", log.display()))?;
-        let child = command
+        let child = launch
+            .command()
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(file.try_clone().context("the log")?)
@@ -44,16 +89,22 @@ impl Daemon {
             .with_context(|| format!("can't start {name}"))?;
         let pid = u64::from(child.id());
         let began = began(pid).with_context(|| format!("{name} ended at once"))?;
-        Ok(Self {
-            name: name.to_owned(),
-            pid,
-            began,
-            log,
-        })
+        let entry = json!({
+            "name": name,
+            "pid": pid,
+            "began": began,
+            "log": log,
+            "port": launch.port,
+            "program": launch.program,
+            "arg0": launch.arg0,
+            "args": launch.args,
+            "folder": folder,
+        });
+        Self::from_json(&entry).context("what was just written down")
     }
 
     pub(super) fn to_json(&self) -> Value {
-        json!({ "name": self.name, "pid": self.pid, "began": self.began, "log": self.log })
+        self.entry.clone()
     }
 
     pub(super) fn from_json(value: &Value) -> Option<Self> {
@@ -62,6 +113,7 @@ impl Daemon {
             pid: value.get("pid")?.as_u64()?,
             began: value.get("began")?.as_u64()?,
             log: value.get("log")?.as_str()?.into(),
+            entry: value.clone(),
         })
     }
 
@@ -138,11 +190,44 @@ fn began(pid: u64) -> Option<u64> {
 mod tests {
     use super::*;
 
+    fn sleep() -> Launch {
+        Launch::new(21_001, "sleep").arg0("rest").args(["3600"])
+    }
+
+    #[test]
+    fn what_is_written_down_is_enough_to_start_it_again() {
+        let folder = std::env::temp_dir().join(format!("chatcore-again-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let started = Daemon::start("sleep", &sleep(), &folder).unwrap();
+        let entry = started.to_json();
+        started.stop().unwrap();
+        assert_eq!(entry["port"], 21_001);
+        assert_eq!(entry["folder"], json!(folder));
+        let mut again = Command::new(entry["program"].as_str().unwrap());
+        again.arg0(entry["arg0"].as_str().unwrap());
+        again.args(
+            entry["args"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|a| a.as_str().unwrap()),
+        );
+        let mut child = again
+            .current_dir(entry["folder"].as_str().unwrap())
+            .spawn()
+            .unwrap();
+        let line = fs::read_to_string(format!("/proc/{}/cmdline", child.id())).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(line, "rest\03600\0");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
     #[test]
     fn a_daemon_is_known_by_when_it_began_and_ends_when_asked() {
         let folder = std::env::temp_dir().join(format!("chatcore-daemon-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let started = Daemon::start("sleep", Command::new("sleep").arg("3600"), &folder).unwrap();
+        let started = Daemon::start("sleep", &sleep(), &folder).unwrap();
         assert!(started.is_alive());
         let read = Daemon::from_json(&started.to_json()).unwrap();
         assert!(read.is_alive());

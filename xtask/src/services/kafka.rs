@@ -6,13 +6,18 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{Ports, Started, addresses, daemon::Daemon};
+use super::{
+    Ports, Started, addresses,
+    daemon::{Daemon, Launch},
+};
 use crate::process::run;
 use crate::project::{Project, on_path};
 use crate::setup::apt;
 
 /// What the jars are asked for by; also the mark that they are there.
 const POM: &str = "xtask/kafka/pom.xml";
+
+const JAVA: &str = "java";
 
 /// The base64 of sixteen bytes, as Kafka wants it.
 const CLUSTER: &str = "Y2hhdGNvcmUtdGVzdHMtMQ";
@@ -45,15 +50,17 @@ pub(super) fn start(
             "server.properties",
             "--ignore-formatted",
         ];
-        let mut tool = java(&jars, "256m", "ERROR");
+        let mut tool = Command::new(JAVA);
         run(tool
+            .args(java_args(&jars, "256m", "ERROR"))
             .arg("kafka.tools.StorageTool")
             .args(format)
             .current_dir(&folder))?;
         let heap = if count == 1 { "512m" } else { "400m" };
-        let mut broker = java(&jars, heap, "INFO");
-        broker.args(["kafka.Kafka", "server.properties"]);
-        let node = Daemon::start(&name, &mut broker, &folder)?;
+        let broker = Launch::new(*client, JAVA)
+            .args(java_args(&jars, heap, "INFO"))
+            .args(["kafka.Kafka", "server.properties"]);
+        let node = Daemon::start(&name, &broker, &folder)?;
         started.add(node)?;
         nodes.push(started.daemons.len() - 1);
     }
@@ -67,7 +74,7 @@ pub(super) fn start(
 
 /// The folder of the jars, which Maven fetches once.
 fn jars(project: &Project) -> Result<PathBuf> {
-    if on_path(&["java"]).is_none() {
+    if on_path(&[JAVA]).is_none() {
         apt::install(&["default-jre-headless"], "no Java")?;
     }
     let pom = fs::read(project.path(POM)).context(POM)?;
@@ -87,13 +94,13 @@ fn jars(project: &Project) -> Result<PathBuf> {
     Ok(folder)
 }
 
-fn java(jars: &Path, heap: &str, level: &str) -> Command {
-    let mut java = Command::new("java");
-    java.arg(format!("-Xmx{heap}"))
-        .arg(format!("-Dlog4j2.level={level}"))
-        .arg("-cp")
-        .arg(jars.join("*"));
-    java
+fn java_args(jars: &Path, heap: &str, level: &str) -> [String; 4] {
+    [
+        format!("-Xmx{heap}"),
+        format!("-Dlog4j2.level={level}"),
+        "-cp".to_owned(),
+        jars.join("*").display().to_string(),
+    ]
 }
 
 /// The configuration of a node. Groups form at once and a dead broker is noticed soon, so that

@@ -3,20 +3,24 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Ports, Started, addresses, daemon::Daemon};
+use super::{
+    Ports, Started, addresses,
+    daemon::{Daemon, Launch},
+};
 use crate::project::on_path;
 use crate::setup::apt;
 
 /// Redis is one program under several names. Debian has the others as links to this one, in a
 /// package that starts nothing when it is installed.
 const PROGRAM: &str = "redis-check-rdb";
+
+/// The configuration of a Sentinel, in its folder.
+const SENTINEL_CONF: &str = "sentinel.conf";
 
 /// What the Sentinels call the primary.
 const NAME: &str = "chatcore";
@@ -36,9 +40,9 @@ pub(super) fn start(started: &mut Started<'_>, ports: &mut Ports) -> Result<Stri
         let folder = started.folder(&name)?;
         let mut server = as_server(&program, *port);
         if port != primary {
-            server.args(["--replicaof", "127.0.0.1", &primary.to_string()]);
+            server = server.args(["--replicaof", "127.0.0.1", &primary.to_string()]);
         }
-        started.add(Daemon::start(&name, &mut server, &folder)?)?;
+        started.add(Daemon::start(&name, &server, &folder)?)?;
         answers(started, *port, "PING", "PONG")?;
     }
     for port in replicas {
@@ -48,10 +52,11 @@ pub(super) fn start(started: &mut Started<'_>, ports: &mut Ports) -> Result<Stri
     for (at, port) in sentinels.iter().enumerate() {
         let name = format!("sentinel-{}", at + 1);
         let folder = started.folder(&name)?;
-        let file = write_sentinel(&folder, *port, *primary)?;
-        let mut sentinel = Command::new(&program);
-        sentinel.arg0("redis-sentinel").arg(file);
-        started.add(Daemon::start(&name, &mut sentinel, &folder)?)?;
+        write_sentinel(&folder, *port, *primary)?;
+        let sentinel = Launch::new(*port, &program)
+            .arg0("redis-sentinel")
+            .args([SENTINEL_CONF]);
+        started.add(Daemon::start(&name, &sentinel, &folder)?)?;
     }
     for port in &sentinels {
         let others = "num-other-sentinels\r\n$1\r\n2";
@@ -62,20 +67,19 @@ pub(super) fn start(started: &mut Started<'_>, ports: &mut Ports) -> Result<Stri
 }
 
 /// In memory alone, as the view of the journal is.
-fn as_server(program: &Path, port: u16) -> Command {
-    let mut server = Command::new(program);
-    server.arg0("redis-server");
-    server.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
-    server.args(["--save", "", "--appendonly", "no"]);
-    server.args(["--repl-diskless-sync-delay", "0"]);
-    server.args(["--repl-ping-replica-period", "1"]);
-    server
+fn as_server(program: &Path, port: u16) -> Launch {
+    Launch::new(port, program)
+        .arg0("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+        .args(["--save", "", "--appendonly", "no"])
+        .args(["--repl-diskless-sync-delay", "0"])
+        .args(["--repl-ping-replica-period", "1"])
 }
 
 /// A Sentinel writes into its own configuration. Below a second it would take a short pause for a
 /// death.
-fn write_sentinel(folder: &Path, port: u16, primary: u16) -> Result<PathBuf> {
-    let file = folder.join("sentinel.conf");
+fn write_sentinel(folder: &Path, port: u16, primary: u16) -> Result<()> {
+    let file = folder.join(SENTINEL_CONF);
     let text = format!(
         "port {port}\n\
          bind 127.0.0.1\n\
@@ -84,8 +88,7 @@ fn write_sentinel(folder: &Path, port: u16, primary: u16) -> Result<PathBuf> {
          sentinel failover-timeout {NAME} 6000\n\
          sentinel parallel-syncs {NAME} 2\n"
     );
-    fs::write(&file, text).with_context(|| format!("{}", file.display()))?;
-    Ok(file)
+    fs::write(&file, text).with_context(|| format!("{}", file.display()))
 }
 
 /// Waits until the server that was started last answers so.
