@@ -7,6 +7,7 @@
 mod bench;
 mod process;
 mod project;
+mod prove;
 mod rules;
 mod services;
 mod setup;
@@ -39,6 +40,9 @@ usage: cargo xtask <chore>
   services up [--brokers 1|3] | down | status
                           an Apache Kafka and a Redis with Sentinel on loopback, for tests
   services with COMMAND   run a command that is told where they are, in CHATCORE_KAFKA and CHATCORE_KEYDB
+  prove [--brokers 1|3] [--release] [words of prove/src/options.rs]
+                          servers, people and faults on a Kafka and a Redis of their own, judged by
+                          the simulation's checkers; --faults long for all of them
   types [--check]         write the types of the pages from the schema of the frames, or only compare
   rules                   check the source against the rules that no compiler knows
 ";
@@ -66,6 +70,7 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         ["websocket"] => websocket::run_cases(&project).map(|()| ExitCode::SUCCESS),
         ["bench", words @ ..] => bench::run(&project, words).map(|()| ExitCode::SUCCESS),
         ["simulate", words @ ..] => simulate::simulate(&project, words).map(|()| ExitCode::SUCCESS),
+        ["prove", words @ ..] => prove::prove(&project, words).map(|()| ExitCode::SUCCESS),
         ["services", words @ ..] => services::run(&project, words).map(|()| ExitCode::SUCCESS),
         ["types"] => types::write(&project).map(|()| ExitCode::SUCCESS),
         ["types", "--check"] => types::check(&project).map(|()| ExitCode::SUCCESS),

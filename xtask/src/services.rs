@@ -28,6 +28,22 @@ const KEYDB: &str = "CHATCORE_KEYDB";
 /// Ports are looked for from here on: below those that outgoing connections take.
 const PORTS_FROM: u16 = 21_000;
 
+/// Starts services that are nobody else's, whatever is given; runs a command that reads where they
+/// are written down; and stops what is left of them.
+pub(crate) fn of_its_own(
+    project: &Project,
+    folder: PathBuf,
+    brokers: u16,
+    run: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
+    let services = Services { folder };
+    services.down()?;
+    services.start(project, brokers, false)?;
+    let ended = run(&services.state());
+    services.down()?;
+    ended
+}
+
 /// Carries out `up`, `down` or `status`.
 pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
     let services = Services {
@@ -70,6 +86,11 @@ impl Services {
             }
             self.down()?;
         }
+        self.start(project, brokers, true)
+    }
+
+    /// Starts all, or what is not given.
+    fn start(&self, project: &Project, brokers: u16, may_be_given: bool) -> Result<()> {
         fs::create_dir_all(&self.folder).context("the folder of the services")?;
         let mut ports = Ports(PORTS_FROM);
         let mut started = Started {
@@ -77,7 +98,7 @@ impl Services {
             brokers,
             daemons: Vec::new(),
         };
-        let up = start_all(project, &mut started, &mut ports);
+        let up = start_all(project, &mut started, &mut ports, may_be_given);
         if let Err(error) = up {
             eprintln!(
                 "stopping what was started; the logs stay in {}",
@@ -185,14 +206,20 @@ impl Started<'_> {
     }
 }
 
-fn start_all(project: &Project, started: &mut Started<'_>, ports: &mut Ports) -> Result<()> {
-    let kafka = match env::var(KAFKA) {
-        Ok(_) => None,
-        Err(_) => Some(kafka::start(project, started, ports)?),
+fn start_all(
+    project: &Project,
+    started: &mut Started<'_>,
+    ports: &mut Ports,
+    may_be_given: bool,
+) -> Result<()> {
+    let is_given = |name| may_be_given && env::var(name).is_ok();
+    let kafka = match is_given(KAFKA) {
+        true => None,
+        false => Some(kafka::start(project, started, ports)?),
     };
-    let keydb = match env::var(KEYDB) {
-        Ok(_) => None,
-        Err(_) => Some(redis::start(started, ports)?),
+    let keydb = match is_given(KEYDB) {
+        true => None,
+        false => Some(redis::start(started, ports)?),
     };
     started.write(kafka.as_deref(), keydb.as_deref())
 }

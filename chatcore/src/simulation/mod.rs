@@ -43,6 +43,7 @@ pub use fired::{Fired, Kind};
 pub use history::{Connection, Entry, History, Sent, ShownEvent, Viewer, What};
 pub use link::Trouble;
 pub use plan::Plan;
+pub use rng::Rng;
 pub use run::{Report, run, run_on};
 pub use truth::{PartitionTruth, Truth, WrittenCommand};
 pub use world::PARTITIONS;
