@@ -30,6 +30,17 @@ pub(crate) struct Verdict {
     longest: Duration,
     /// Each promise that was not kept, for a person.
     pub(crate) violations: Vec<String>,
+    /// What was waited for longest, for a person.
+    pub(crate) slowest: String,
+}
+
+/// A message of an operator that its customer was shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Wait {
+    time: Duration,
+    dialog: DialogId,
+    seq: Seq,
+    sent: Timestamp,
 }
 
 impl Verdict {
@@ -54,9 +65,12 @@ impl Verdict {
             over_capacity: count(&["I5"]),
             other: other.count() + usize::from(!rest.lacks.is_empty()),
             delivered: waits.len(),
-            median: waits.get(waits.len() / 2).copied().unwrap_or_default(),
-            longest: waits.last().copied().unwrap_or_default(),
+            median: waits
+                .get(waits.len() / 2)
+                .map_or(Duration::ZERO, |wait| wait.time),
+            longest: waits.last().map_or(Duration::ZERO, |wait| wait.time),
             violations: texts,
+            slowest: slowest(&waits),
         }
     }
 
@@ -148,7 +162,7 @@ fn firsts(history: &History) -> BTreeMap<Name<'_>, Timestamp> {
 }
 
 /// From when operators sent what they wrote first until its customer was shown it.
-fn waits(history: &History) -> Vec<Duration> {
+fn waits(history: &History) -> Vec<Wait> {
     let firsts = firsts(history);
     let mut viewers: BTreeMap<&Connection, (Participant, &str)> = BTreeMap::new();
     let mut sent_at: BTreeMap<(DialogId, Seq), Timestamp> = BTreeMap::new();
@@ -187,10 +201,29 @@ fn waits(history: &History) -> Vec<Duration> {
             _ => {}
         }
     }
-    let shown = sent_at.iter().filter_map(|(place, sent)| {
+    let shown = sent_at.iter().filter_map(|((dialog, seq), sent)| {
         // Notes are not shown to customers.
-        let shown = shown_at.get(place)?;
-        Some(shown.since(*sent))
+        let shown = shown_at.get(&(*dialog, *seq))?;
+        Some(Wait {
+            time: shown.since(*sent),
+            dialog: *dialog,
+            seq: *seq,
+            sent: *sent,
+        })
     });
     shown.collect()
+}
+
+fn slowest(waits: &[Wait]) -> String {
+    let mut text = String::new();
+    for wait in waits.iter().rev().take(20) {
+        let (dialog, seq, at) = (wait.dialog, wait.seq, wait.sent.0);
+        // Writing to a string can't fail.
+        let _ = writeln!(
+            text,
+            "{} ms: event {seq} of dialog {dialog}, sent at {at}",
+            wait.time.as_millis()
+        );
+    }
+    text
 }

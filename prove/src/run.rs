@@ -88,9 +88,8 @@ pub(crate) async fn run(
     keydb.shutdown().await;
     let rest = rest?;
     let mut verdict = Verdict::of(&rest);
-    if !verdict.is_clean() {
-        std::fs::write(folder.join("history.jsonl"), rest.history.to_json_lines()?)?;
-    }
+    std::fs::write(folder.join("history.jsonl"), rest.history.to_json_lines()?)?;
+    std::fs::write(folder.join("slowest.txt"), &verdict.slowest)?;
     if let Err(error) = arena.leave().await {
         verdict.violations.push(format!("leaving: {error:#}"));
     }
