@@ -16,15 +16,18 @@ pub mod server;
 #[cfg(feature = "spec")]
 pub mod spec;
 pub mod trace;
+mod watch;
 pub mod ws;
 
 use axum::Router;
 
 use server::Server;
 
-/// Every route of the server: `/ws`, `/api/…`, `/healthz`, `/readyz`, `/metrics` and the pages.
+/// Every route of the server: `/ws`, `/api/…`, `/healthz`, `/readyz`, `/lag`, `/metrics` and the
+/// pages.
 ///
-/// Nothing runs behind your back: drive the chat with `Chat::run`, and at the end call
+/// Nothing runs behind your back: drive the chat with `Chat::run`, and [`Server::watch`] if you want
+/// to be told how far the partitions are behind; at the end call
 /// [`Server::drain`] and wait for [`Server::tasks`], because no HTTP server waits for sockets that
 /// were upgraded.
 ///

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use chatcore::{
-    engine::EngineStats,
+    clock::Timestamp,
+    engine::{EngineStats, Lag},
     error::{Error, ErrorKind, Result},
     routing::HubStats,
 };
@@ -47,11 +48,21 @@ pub enum Metric {
     RouteRewrites,
     /// Sessions closed because they read too slowly.
     ClosedSlow,
+    /// Commands that are not applied, or not committed, by partition.
+    LagRecords,
+    /// How long the oldest of them waits, in seconds, by partition.
+    LagSeconds,
+    /// How old the oldest figure of lag is, in seconds.
+    LagAge,
+    /// Whether a partition's view is whole: 1 or 0, by partition.
+    Built,
+    /// Whether the node should get work: 1 or 0.
+    Ready,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 19] = [
         Self::Sessions,
         Self::FramesIn,
         Self::FramesOut,
@@ -66,6 +77,11 @@ impl Metric {
         Self::Unopened,
         Self::RouteRewrites,
         Self::ClosedSlow,
+        Self::LagRecords,
+        Self::LagSeconds,
+        Self::LagAge,
+        Self::Built,
+        Self::Ready,
     ];
 
     /// Its name, for life.
@@ -86,6 +102,11 @@ impl Metric {
             Self::Unopened => "chatcore_frames_unopened_total",
             Self::RouteRewrites => "chatcore_route_rewrites_total",
             Self::ClosedSlow => "chatcore_sessions_closed_slow_total",
+            Self::LagRecords => "chatcore_lag_records",
+            Self::LagSeconds => "chatcore_lag_seconds",
+            Self::LagAge => "chatcore_lag_age_seconds",
+            Self::Built => "chatcore_partition_built",
+            Self::Ready => "chatcore_ready",
         }
     }
 
@@ -105,12 +126,23 @@ impl Metric {
             Self::Unopened => "Frames that could not be opened, and were read later",
             Self::RouteRewrites => "Times that all routes were written again",
             Self::ClosedSlow => "Sessions closed because they read too slowly",
+            Self::LagRecords => "Commands not applied or not committed, by partition",
+            Self::LagSeconds => "How long the oldest of them waits, by partition",
+            Self::LagAge => "How old the oldest figure of lag is",
+            Self::Built => "Whether a partition's view is whole, by partition",
+            Self::Ready => "Whether this node should get work",
         }
     }
 
     fn describe(self) {
         match self {
-            Self::Sessions | Self::Streams => describe_gauge!(self.name(), self.help()),
+            Self::Sessions
+            | Self::Streams
+            | Self::LagRecords
+            | Self::LagSeconds
+            | Self::LagAge
+            | Self::Built
+            | Self::Ready => describe_gauge!(self.name(), self.help()),
             Self::AdmitSeconds | Self::RequestSeconds => {
                 describe_histogram!(self.name(), self.help());
             }
@@ -195,6 +227,41 @@ pub(crate) fn engine(stats: &EngineStats) {
     }
 }
 
+/// How far a partition was behind at this time.
+pub(crate) fn lag(lag: &Lag, at: Timestamp) {
+    let partition = lag.partition.to_string();
+    let behind = [
+        ("applied", lag.unapplied(), lag.unapplied_since),
+        ("commit", lag.uncommitted(), lag.uncommitted_since),
+    ];
+    for (against, records, since) in behind {
+        let of = |metric: Metric| gauge!(metric.name(), "partition" => partition.clone(), "against" => against);
+        #[allow(clippy::cast_precision_loss, reason = "a gauge is a float")]
+        of(Metric::LagRecords).set(records as f64);
+        match since {
+            Some(since) => of(Metric::LagSeconds).set(at.since(since).as_secs_f64()),
+            None if records == 0 => of(Metric::LagSeconds).set(0.0),
+            // Not known this time: as it was.
+            None => {}
+        }
+    }
+    gauge!(Metric::Built.name(), "partition" => partition).set(flag(lag.is_built));
+}
+
+/// How old the figures of lag are.
+pub(crate) fn lag_age(age: Duration) {
+    gauge!(Metric::LagAge.name()).set(age.as_secs_f64());
+}
+
+/// Whether the node should get work.
+pub(crate) fn ready(is_ready: bool) {
+    gauge!(Metric::Ready.name()).set(flag(is_ready));
+}
+
+fn flag(is: bool) -> f64 {
+    f64::from(u8::from(is))
+}
+
 /// A session, counted as long as this lives.
 #[derive(Debug)]
 pub(crate) struct OpenSession(&'static str);
@@ -237,4 +304,33 @@ pub fn install() -> Result<PrometheusHandle> {
         metric.describe();
     }
     Ok(handle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All words of a text that name a metric.
+    fn named(text: &str) -> Vec<&str> {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let words = text.split(|c: char| !is_part(c));
+        words.filter(|word| word.starts_with("chatcore_")).collect()
+    }
+
+    #[test]
+    fn alert_rules_and_the_guide_name_metrics_that_there_are() {
+        let mut known: Vec<String> = Metric::ALL.map(|m| m.name().to_owned()).into();
+        let engine = EngineStats::default().all();
+        known.extend(
+            engine
+                .iter()
+                .map(|(n, _)| format!("chatcore_engine_{n}_total")),
+        );
+        let alerts = named(include_str!("../../deploy/alerts.yaml"));
+        assert!(alerts.len() >= 7, "{alerts:?}");
+        let guide = named(include_str!("../../docs/guide/operations.md"));
+        for name in alerts.iter().chain(&guide) {
+            assert!(known.iter().any(|k| k == name), "there is no {name}");
+        }
+    }
 }

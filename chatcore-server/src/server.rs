@@ -19,6 +19,7 @@ use crate::{
     identity::JwtAuthenticator,
     metrics::FrameMeters,
     protocol::{HEARTBEAT_MS, Welcome},
+    watch::Watch,
 };
 
 /// The routes' shared part. Cheap to clone.
@@ -33,6 +34,7 @@ struct Shared {
     drain: CancellationToken,
     streams: Streams,
     meters: FrameMeters,
+    watch: Watch,
 }
 
 /// What an embedder may choose. The default: no other origins, no demo, no figures, 20 s to drain.
@@ -90,6 +92,7 @@ impl Server {
             drain: CancellationToken::new(),
             streams: Streams::default(),
             meters: FrameMeters::new(),
+            watch: Watch::default(),
         }))
     }
 
@@ -124,6 +127,11 @@ impl Server {
     /// What counts frames.
     pub(crate) fn meters(&self) -> &FrameMeters {
         &self.0.meters
+    }
+
+    /// What was seen of the partitions.
+    pub(crate) fn watched(&self) -> &Watch {
+        &self.0.watch
     }
 
     pub(crate) fn authenticator(&self) -> &dyn Authenticator {

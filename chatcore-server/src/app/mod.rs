@@ -68,6 +68,11 @@ pub async fn run(config: Config) -> Result<()> {
     let (driven, until) = (chat.clone(), stop.clone());
     parts.spawn("chat", async move { Ok(driven.run(until).await?) });
     parts.spawn("metrics", fold_histograms(metrics, stop.clone()));
+    let (watching, until) = (server.clone(), stop.clone());
+    parts.spawn("watch", async move {
+        watching.watch(until).await;
+        Ok(())
+    });
     #[cfg(unix)]
     if let Storage::Folder(folder) = &config.storage {
         let (folder, ports, until) = (folder.clone(), storage.ports(), stop.clone());

@@ -7,7 +7,7 @@ mod body;
 mod caller;
 mod guard;
 mod pages;
-mod probes;
+pub(crate) mod probes;
 #[cfg(feature = "spec")]
 pub mod spec;
 pub(crate) mod streams;
@@ -43,6 +43,7 @@ pub(crate) fn router(server: Server) -> Router {
         .route("/ws", get(ws))
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
+        .route("/lag", get(probes::lag))
         .route("/metrics", get(probes::figures))
         .fallback(pages::page)
         .layer(axum::middleware::from_fn(guard::measure))

@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::answer::Failure;
-use crate::{metrics, protocol::ErrorCode, server::Server};
+use crate::{metrics, protocol::ErrorCode, server::Server, watch::LagReport};
 
 /// A part that does not answer within this is not ready.
 const PART_TIMEOUT: Duration = Duration::from_secs(1);
@@ -27,6 +27,9 @@ pub(crate) struct Readiness {
     ready: bool,
     /// Why not, by part; empty when ready.
     why: Vec<String>,
+    /// Partitions that are behind. It is no reason to be not ready: sessions of this node wait as
+    /// well as those of any other, and none of them gets on by moving.
+    behind: Vec<String>,
 }
 
 /// The process lives. Says nothing of what is behind it.
@@ -43,6 +46,19 @@ pub(super) async fn healthz() -> &'static str {
     responses((status = 200, body = Readiness), (status = 503, body = Readiness)),
 ))]
 pub(super) async fn readyz(State(server): State<Server>) -> Response<Body> {
+    let why = why_not_ready(&server).await;
+    let behind = server.watched().behind(server.now());
+    let ready = why.is_empty();
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, Json(Readiness { ready, why, behind })).into_response()
+}
+
+/// What keeps the node from getting work; each part is asked for a second at most.
+pub(crate) async fn why_not_ready(server: &Server) -> Vec<String> {
     let mut why = Vec::new();
     if server.is_draining() {
         why.push("draining: this node is leaving".to_owned());
@@ -60,13 +76,19 @@ pub(super) async fn readyz(State(server): State<Server>) -> Response<Body> {
             Err(_) => why.push(format!("{part}: no answer within 1 s")),
         }
     }
-    let ready = why.is_empty();
-    let status = if ready {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
-    (status, Json(Readiness { ready, why })).into_response()
+    why
+}
+
+/// How far every partition is behind: of the whole deployment, whichever node is asked.
+#[cfg_attr(feature = "spec", utoipa::path(
+    get, path = "/lag",
+    responses((status = 200, body = LagReport), (status = 503, body = Failure)),
+))]
+pub(super) async fn lag(State(server): State<Server>) -> Result<Json<LagReport>, Failure> {
+    let report = server.watched().report(server.now());
+    let unknown = "how far the partitions are is not known yet";
+    let unknown = || Failure::new(ErrorCode::Unavailable, unknown);
+    report.map(Json).ok_or_else(unknown)
 }
 
 /// The figures, in Prometheus' text format.
@@ -80,6 +102,9 @@ pub(super) async fn figures(State(server): State<Server>) -> Response<Body> {
     };
     metrics::hub(&server.chat().stats());
     metrics::engine(&server.chat().engine_stats());
+    if let Some(age) = server.watched().age(server.now()) {
+        metrics::lag_age(age);
+    }
     let mut response = handle.render().into_response();
     let format = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, format);

@@ -31,6 +31,7 @@ use crate::protocol;
         streams::post,
         probes::healthz,
         probes::readyz,
+        probes::lag,
         probes::figures,
     )
 )]

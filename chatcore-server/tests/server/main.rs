@@ -13,6 +13,7 @@ mod client;
 mod dead_letters;
 mod dialog;
 mod http;
+mod lag;
 mod leaving;
 #[cfg(all(feature = "kafka", feature = "keydb"))]
 mod nodes;

@@ -9,7 +9,8 @@
 //! [`aggregate`](Aggregate) is the state and the only way it changes, [`ledger`](Ledger) keeps
 //! outcomes, `parking` what can't be decided yet, `unread` what can't even be read. `lane` is a partition in memory, `batch` a step
 //! over all of them, `emit` what follows from a save, `tenure` whether that still counts, `recovery` how a partition is taken over,
-//! `timers`, `silence` and `presence` what happens with time, `worker` the loop around them. Nothing outside `aggregate` and `parking` changes a state, and
+//! `timers`, `silence` and `presence` what happens with time, `worker` the loop around them, `lag` how far all of that is
+//! behind. Nothing outside `aggregate` and `parking` changes a state, and
 //! nothing there does I/O.
 
 mod aggregate;
@@ -19,6 +20,7 @@ mod commit;
 mod config;
 mod context;
 mod emit;
+mod lag;
 mod lane;
 pub mod ledger;
 mod machine;
@@ -46,6 +48,7 @@ pub use aggregate::{Aggregate, Input, LEVEL};
 pub(crate) use chain::chained;
 pub use config::EngineConfig;
 pub use emit::reply;
+pub use lag::{Lag, lag};
 pub use ledger::Ledger;
 pub use machine::Machine;
 pub use parking::{PARKED_MAX, Parked};

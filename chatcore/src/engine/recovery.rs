@@ -219,7 +219,7 @@ async fn take(cx: &Context, takeover: &Takeover, commands_end: Offset) -> Result
 
 /// Where a partition stands while snapshots are put there: each lot moves it by one, and the last to
 /// where they cover. A store that loses one refuses the next.
-const PUTTING: Offset = Offset(1 << 63);
+pub(super) const PUTTING: Offset = Offset(1 << 63);
 
 /// Empties the partition of the store and puts the snapshots there.
 async fn begin(
