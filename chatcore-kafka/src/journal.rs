@@ -19,6 +19,7 @@ use crate::{
     about::{About, topic},
     config::KafkaConfig,
     error::from_kafka,
+    figures::Assigned,
     member::Member,
     producer::{Place, Producer},
     reader::Readers,
@@ -35,6 +36,7 @@ pub struct KafkaJournal {
     pub(crate) producer: Arc<Producer>,
     pub(crate) readers: Arc<Readers>,
     pub(crate) admin: AdminClient<DefaultClientContext>,
+    pub(crate) assigned: Assigned,
 }
 
 impl fmt::Debug for KafkaJournal {
@@ -98,7 +100,12 @@ impl Journal for KafkaJournal {
 
     async fn subscribe(&self, log: Log, group: &str) -> Result<Box<dyn Consumer>> {
         let config = self.config.member(group);
-        let member = Member::join(&config, topic(&self.config, log), self.about.incarnation)?;
+        let member = Member::join(
+            &config,
+            topic(&self.config, log),
+            self.about.incarnation,
+            self.assigned.of(group),
+        )?;
         Ok(Box::new(member))
     }
 

@@ -12,6 +12,7 @@ use crate::{
     about::{About, topic},
     config::KafkaConfig,
     error::from_kafka,
+    figures::{Assigned, Figures},
     journal::KafkaJournal,
     producer::Producer,
     reader::Readers,
@@ -96,6 +97,7 @@ impl Kafka {
                 producer: Arc::clone(&producer),
                 readers,
                 admin,
+                assigned: Assigned::default(),
                 config,
             }),
             producer,
@@ -131,6 +133,15 @@ impl Kafka {
     #[must_use]
     pub fn weaknesses(&self) -> &[String] {
         &self.weaknesses
+    }
+
+    /// What is under way, what was counted since the start, and what this process reads.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        Figures {
+            assigned: self.journal.assigned.all(),
+            ..self.producer.figures()
+        }
     }
 
     /// Takes no more appends, and waits until those that were taken are durable, no longer than

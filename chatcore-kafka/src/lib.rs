@@ -17,6 +17,7 @@
 mod about;
 mod config;
 mod error;
+mod figures;
 mod journal;
 mod kafka;
 mod member;
@@ -28,6 +29,7 @@ mod tables;
 mod topics;
 
 pub use config::{KafkaConfig, Property};
+pub use figures::Figures;
 pub use journal::KafkaJournal;
 pub use kafka::Kafka;
 pub use tables::{KafkaDeadLetters, KafkaShared, KafkaSnapshots};

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize},
     thread,
     time::Duration,
 };
@@ -27,6 +27,7 @@ use tokio::{sync::Notify, task::JoinHandle};
 
 use crate::{
     error::{ended, from_kafka},
+    figures::Counted,
     quiet,
     reader::{incarnation, is_passing, record},
 };
@@ -133,6 +134,7 @@ struct Held {
     /// The offset of the record that is to come.
     next: Offset,
     is_paused: bool,
+    _counted: Counted,
     /// What came and was not handed on.
     records: Vec<Record>,
 }
@@ -148,6 +150,7 @@ pub(crate) struct Member {
     /// Asks where those begin.
     asking: Option<JoinHandle<Result<Positions>>>,
     told: VecDeque<Delivery>,
+    assigned: Arc<AtomicUsize>,
 }
 
 impl fmt::Debug for Member {
@@ -166,6 +169,7 @@ impl Member {
         config: &ClientConfig,
         topic: String,
         incarnation: Incarnation,
+        assigned: Arc<AtomicUsize>,
     ) -> Result<Self> {
         let rebalances = Rebalances {
             changes: Mutex::default(),
@@ -183,6 +187,7 @@ impl Member {
             coming: BTreeSet::new(),
             asking: None,
             told: VecDeque::new(),
+            assigned,
         })
     }
 
@@ -269,6 +274,7 @@ impl Member {
             let held = Held {
                 next,
                 is_paused: false,
+                _counted: Counted::new(&self.assigned),
                 records: Vec::new(),
             };
             self.held.insert(partition, held);

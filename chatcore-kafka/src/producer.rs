@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -29,7 +29,7 @@ use rdkafka::{
 };
 use tokio::sync::{Notify, oneshot};
 
-use crate::{error::from_kafka, quiet};
+use crate::{error::from_kafka, figures::Figures, quiet};
 
 const APPEND: &str = "append to the journal";
 /// Names the journal's incarnation in each record.
@@ -150,6 +150,8 @@ pub(crate) struct Producer {
     config: ClientConfig,
     /// None while a new one is made.
     client: Mutex<Option<Arc<Client>>>,
+    /// How often it was made anew.
+    replaced: AtomicU64,
     is_closed: AtomicBool,
 }
 
@@ -188,6 +190,7 @@ impl Producer {
             room,
             config,
             client: Mutex::new(None),
+            replaced: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
         });
         let client = producer.connect()?;
@@ -197,6 +200,18 @@ impl Producer {
 
     fn client(&self) -> MutexGuard<'_, Option<Arc<Client>>> {
         self.client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What of the journal's figures are the producer's.
+    pub(crate) fn figures(&self) -> Figures {
+        Figures {
+            records: self.room.records.load(Ordering::Relaxed),
+            records_max: self.room.records_max,
+            bytes: self.room.bytes.load(Ordering::Relaxed),
+            bytes_max: self.room.bytes_max,
+            replaced: self.replaced.load(Ordering::Relaxed),
+            ..Figures::default()
+        }
     }
 
     /// The client that takes records now.
@@ -343,6 +358,7 @@ impl Producer {
             return;
         };
         tracing::error!("the journal's producer failed, another one is made");
+        self.replaced.fetch_add(1, Ordering::Relaxed);
         let this = Arc::clone(self);
         let replacing = thread::Builder::new().name("kafka-producer".to_owned());
         let started = replacing.spawn(move || {

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use chatcore::{
     chat::Chat,
     clock::Timestamp,
@@ -37,6 +38,17 @@ struct Shared {
     watch: Watch,
 }
 
+/// A service that the node uses, as far as it has figures: it sets them in the recorder of metrics.
+#[async_trait]
+pub trait Service: fmt::Debug + Send + Sync + 'static {
+    /// Sets what is known here, whenever `/metrics` is asked for. Waits for nobody.
+    fn tell(&self);
+
+    /// Asks the service itself and sets what it answers. Called by [`Server::watch`] every few
+    /// seconds; dropped when it takes longer than that.
+    async fn ask(&self);
+}
+
 /// What an embedder may choose. The default: no other origins, no demo, no figures, 20 s to drain.
 #[derive(Clone)]
 pub struct ServerOptions {
@@ -46,6 +58,8 @@ pub struct ServerOptions {
     pub demo: Option<Arc<JwtAuthenticator>>,
     /// Renders `/metrics`; without it there is none.
     pub metrics: Option<PrometheusHandle>,
+    /// Whose figures `/metrics` has beside the node's own.
+    pub services: Vec<Arc<dyn Service>>,
     /// How long a drain may take; hints to reconnect are spread over half of it.
     pub drain_timeout: Duration,
 }
@@ -56,6 +70,7 @@ impl Default for ServerOptions {
             origins: Vec::new(),
             demo: None,
             metrics: None,
+            services: Vec::new(),
             drain_timeout: Duration::from_secs(20),
         }
     }

@@ -12,7 +12,9 @@ use chatcore::{
     engine::{self, Lag},
     ids::Partition,
 };
+use futures_util::future::join_all;
 use serde::Serialize;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::{http::probes, metrics, server::Server};
@@ -193,7 +195,14 @@ impl Server {
 
     async fn look(&self) {
         let ports = self.chat().ports();
-        let (lags, why) = tokio::join!(engine::lag(ports, WITHIN), probes::why_not_ready(self));
+        let services = self.options().services.iter().map(|service| service.ask());
+        let asked = timeout(WITHIN, join_all(services));
+        // A service that is late has no new figures this time.
+        let (lags, why, _) = tokio::join!(
+            engine::lag(ports, WITHIN),
+            probes::why_not_ready(self),
+            asked
+        );
         metrics::ready(why.is_empty());
         match lags {
             Ok(lags) => {

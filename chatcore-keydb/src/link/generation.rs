@@ -78,6 +78,11 @@ impl Generation {
         })
     }
 
+    /// How many there are.
+    pub(super) fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
     /// One of the connections, in turn.
     pub(super) fn connection(&self) -> Option<MultiplexedConnection> {
         let at = self.next.fetch_add(1, Ordering::Relaxed);

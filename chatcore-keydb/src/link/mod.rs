@@ -38,8 +38,12 @@ use crate::{
 /// What was counted since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Figures {
+    /// Connections to the primary now, beside one that listens for each inbox.
+    pub connections: usize,
     /// Calls under way.
     pub calls: usize,
+    /// How many may be under way.
+    pub calls_max: usize,
     /// Calls that wait to be under way.
     pub waiting: usize,
     /// Calls that were refused, as too many were under way.
@@ -140,6 +144,8 @@ impl Link {
         let state = self.state.borrow();
         let free = self.entry.available_permits();
         Figures {
+            connections: state.live().map_or(0, |live| live.connections()),
+            calls_max: self.config.calls_max,
             calls: self.config.calls_max.saturating_sub(free),
             waiting: self.counts.waiting.load(Ordering::Relaxed),
             refused: self.counts.refused.load(Ordering::Relaxed),

@@ -3,6 +3,8 @@
 mod drain;
 mod parts;
 #[cfg(all(feature = "kafka", feature = "keydb"))]
+mod services;
+#[cfg(all(feature = "kafka", feature = "keydb"))]
 pub(crate) mod shared;
 mod storage;
 
@@ -55,6 +57,7 @@ pub async fn run(config: Config) -> Result<()> {
         origins: config.origins.clone(),
         demo,
         metrics: Some(metrics.clone()),
+        services: storage.services(),
         drain_timeout: config.drain_timeout,
     };
     let server = Server::new(chat.clone(), tokens, options);
@@ -68,11 +71,7 @@ pub async fn run(config: Config) -> Result<()> {
     let (driven, until) = (chat.clone(), stop.clone());
     parts.spawn("chat", async move { Ok(driven.run(until).await?) });
     parts.spawn("metrics", fold_histograms(metrics, stop.clone()));
-    let (watching, until) = (server.clone(), stop.clone());
-    parts.spawn("watch", async move {
-        watching.watch(until).await;
-        Ok(())
-    });
+    parts.spawn("watch", watch(server.clone(), stop.clone()));
     #[cfg(unix)]
     if let Storage::Folder(folder) = &config.storage {
         let (folder, ports, until) = (folder.clone(), storage.ports(), stop.clone());
@@ -128,6 +127,12 @@ async fn fold_histograms(metrics: PrometheusHandle, until: CancellationToken) ->
     {
         metrics.run_upkeep();
     }
+    Ok(())
+}
+
+/// Looks how far the partitions are until the end.
+async fn watch(server: Server, until: CancellationToken) -> Result<()> {
+    server.watch(until).await;
     Ok(())
 }
 

@@ -11,14 +11,15 @@ use chatcore_embedded::FileArchive;
 use chatcore_kafka::{Kafka, KafkaConfig, Property};
 use chatcore_keydb::KeyDb;
 
-use crate::config::Shared;
+use super::services::Services;
+use crate::{config::Shared, server::Service};
 
 /// How long the last records may take to become durable.
 const CLOSE_MAX: Duration = Duration::from_secs(10);
 
 /// What several nodes share, opened.
 pub(super) struct SharedStorage {
-    kafka: Kafka,
+    kafka: Arc<Kafka>,
     keydb: Arc<KeyDb>,
     ports: Ports,
 }
@@ -63,7 +64,7 @@ impl SharedStorage {
             clock,
         };
         Ok(Self {
-            kafka,
+            kafka: Arc::new(kafka),
             keydb,
             ports,
         })
@@ -71,6 +72,13 @@ impl SharedStorage {
 
     pub(super) fn ports(&self) -> Ports {
         self.ports.clone()
+    }
+
+    pub(super) fn service(&self) -> Arc<dyn Service> {
+        Arc::new(Services {
+            kafka: Arc::clone(&self.kafka),
+            keydb: Arc::clone(&self.keydb),
+        })
     }
 
     /// What was taken becomes durable, as far as the time allows.

@@ -7,7 +7,10 @@ use chatcore_embedded::{Embedded, Options};
 
 #[cfg(all(feature = "kafka", feature = "keydb"))]
 use super::shared::SharedStorage;
-use crate::config::{Config, Storage};
+use crate::{
+    config::{Config, Storage},
+    server::Service,
+};
 
 /// The opened storage.
 pub(super) enum Opened {
@@ -51,6 +54,15 @@ impl Opened {
             Self::Folder(embedded) => embedded.ports(),
             #[cfg(all(feature = "kafka", feature = "keydb"))]
             Self::Shared(shared) => shared.ports(),
+        }
+    }
+
+    /// Those of it that have figures.
+    pub(super) fn services(&self) -> Vec<Arc<dyn Service>> {
+        match self {
+            Self::Memory(_) | Self::Folder(_) => Vec::new(),
+            #[cfg(all(feature = "kafka", feature = "keydb"))]
+            Self::Shared(shared) => vec![shared.service()],
         }
     }
 

@@ -102,6 +102,9 @@ pub(super) async fn figures(State(server): State<Server>) -> Response<Body> {
     };
     metrics::hub(&server.chat().stats());
     metrics::engine(&server.chat().engine_stats());
+    for service in &server.options().services {
+        service.tell();
+    }
     if let Some(age) = server.watched().age(server.now()) {
         metrics::lag_age(age);
     }

@@ -17,13 +17,14 @@ use chatcore::{
     ports::Ports,
 };
 use chatcore_server::{
+    http::accept::{AcceptLimits, serve},
     identity::{JwtAuthenticator, TokenRules},
     routes,
     server::{Server, ServerOptions},
 };
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinSet, time::timeout};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     client::{Client, get, request},
@@ -81,15 +82,16 @@ async fn a_partition_that_nobody_works_for_is_told_and_the_node_stays_ready() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let mut tasks = JoinSet::new();
-    let router = routes(&server);
-    tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let (router, stop) = (routes(&server), CancellationToken::new());
+    let limits = AcceptLimits::default();
+    let accepting = serve(listener, router, limits, TaskTracker::new(), stop.clone());
+    tasks.spawn(async move { accepting.await.unwrap() });
     let (status, unknown) = get(&address, "/lag", None).await;
     assert_eq!(
         (status, &unknown["error"]["code"]),
         (503, &json!("unavailable"))
     );
 
-    let stop = CancellationToken::new();
     let (watching, ends) = (server.clone(), stop.clone());
     tasks.spawn(async move { watching.watch(ends).await });
     let told = until(&address, "/lag", |status, _| status == 200).await;

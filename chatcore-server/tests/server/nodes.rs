@@ -6,7 +6,7 @@ use chatcore::{ids::Partition, journal::Log};
 use serde_json::{Value, json};
 
 use crate::{
-    client::{Client, get, token},
+    client::{Client, get, request, token},
     process::{Process, refused, said},
 };
 
@@ -253,6 +253,48 @@ async fn dead_letters_are_looked_after_beside_the_nodes() {
     assert!(asked(&["drop", &number]).await["dropped"].is_object());
     assert_eq!(asked(&["list"]).await["letters"]["letters"], json!([]));
     drop(one);
+}
+
+#[tokio::test]
+async fn a_node_tells_the_figures_of_its_services_and_of_all_partitions() {
+    let Some(deployment) = Deployment::new() else {
+        return;
+    };
+    let one = deployment.node("node-1").await;
+    let is_whole = async || {
+        let (_, lag) = get(&one.address, "/lag", None).await;
+        let all = lag["partitions"].as_array().cloned().unwrap_or_default();
+        all.len() == 4
+            && all
+                .iter()
+                .all(|p| p["built"] == true && p["unapplied"] == 0)
+    };
+    let begun = tokio::time::timeout(crate::process::LONG, async {
+        while !is_whole().await {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    });
+    begun.await.expect("all partitions have an owner");
+    let (_, _, figures) = request(&one.address, "GET /metrics", "").await;
+    let figure = |name: &str| {
+        let line = figures.lines().find_map(|line| line.strip_prefix(name));
+        let value = line.and_then(|rest| rest.trim().parse::<f64>().ok());
+        value.unwrap_or_else(|| panic!("{name} is not in:\n{figures}"))
+    };
+    assert!(figure("chatcore_keydb_up ") == 1.0);
+    assert!(figure("chatcore_keydb_connections ") >= 1.0);
+    assert!(figure("chatcore_keydb_calls{state=\"idle\"} ") >= 1.0);
+    assert!(figure("chatcore_keydb_calls{state=\"waiting\"} ") >= 0.0);
+    assert!(figure("chatcore_keydb_connects_total ") >= 1.0);
+    assert!(figure("chatcore_keydb_calls_refused_total ") >= 0.0);
+    assert!(figure("chatcore_keydb_clients ") < figure("chatcore_keydb_clients_max "));
+    assert!(figure("chatcore_keydb_memory_bytes ") > 0.0);
+    assert!(
+        figure("chatcore_kafka_pending_records ") < figure("chatcore_kafka_pending_records_max ")
+    );
+    assert!(figure("chatcore_kafka_producers_replaced_total ") == 0.0);
+    let engine = "chatcore_kafka_assigned_partitions{group=\"engine\"} ";
+    assert!(figure(engine) == 4.0);
 }
 
 #[tokio::test]

@@ -1,7 +1,11 @@
 //! What is measured: the names, and how they are rendered. Labels never name a person, a dialog or
 //! a session.
 
+mod names;
+
 use std::time::Duration;
+
+pub use names::Metric;
 
 use chatcore::{
     clock::Timestamp,
@@ -9,146 +13,16 @@ use chatcore::{
     error::{Error, ErrorKind, Result},
     routing::HubStats,
 };
-use metrics::{
-    Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge,
-    histogram,
-};
+use metrics::{Counter, Histogram, counter, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::protocol::{ClientFrame, ServerFrame};
 
-/// A metric of the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Metric {
-    /// Connections with a session, by transport.
-    Sessions,
-    /// Frames of clients, by kind.
-    FramesIn,
-    /// Frames to clients, by kind.
-    FramesOut,
-    /// Frames and requests that were not taken, by code.
-    Refused,
-    /// Connections closed, by reason.
-    Closed,
-    /// Tokens refused, by reason.
-    TokensRefused,
-    /// From a command's arrival until it is appended or refused, in seconds.
-    AdmitSeconds,
-    /// Requests over HTTP, by route and status.
-    Requests,
-    /// How long a request took, in seconds, by route.
-    RequestSeconds,
-    /// Streams that the node follows.
-    Streams,
-    /// Histories that differed from the store's; each is an alarm.
-    Mismatches,
-    /// Frames that could not be opened, and were read later.
-    Unopened,
-    /// Times that all routes were written again.
-    RouteRewrites,
-    /// Sessions closed because they read too slowly.
-    ClosedSlow,
-    /// Commands that are not applied, or not committed, by partition.
-    LagRecords,
-    /// How long the oldest of them waits, in seconds, by partition.
-    LagSeconds,
-    /// How old the oldest figure of lag is, in seconds.
-    LagAge,
-    /// Whether a partition's view is whole: 1 or 0, by partition.
-    Built,
-    /// Whether the node should get work: 1 or 0.
-    Ready,
-}
-
-impl Metric {
-    /// All of them.
-    pub const ALL: [Self; 19] = [
-        Self::Sessions,
-        Self::FramesIn,
-        Self::FramesOut,
-        Self::Refused,
-        Self::Closed,
-        Self::TokensRefused,
-        Self::AdmitSeconds,
-        Self::Requests,
-        Self::RequestSeconds,
-        Self::Streams,
-        Self::Mismatches,
-        Self::Unopened,
-        Self::RouteRewrites,
-        Self::ClosedSlow,
-        Self::LagRecords,
-        Self::LagSeconds,
-        Self::LagAge,
-        Self::Built,
-        Self::Ready,
-    ];
-
-    /// Its name, for life.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sessions => "chatcore_sessions",
-            Self::FramesIn => "chatcore_frames_in_total",
-            Self::FramesOut => "chatcore_frames_out_total",
-            Self::Refused => "chatcore_refused_total",
-            Self::Closed => "chatcore_connections_closed_total",
-            Self::TokensRefused => "chatcore_tokens_refused_total",
-            Self::AdmitSeconds => "chatcore_admit_seconds",
-            Self::Requests => "chatcore_http_requests_total",
-            Self::RequestSeconds => "chatcore_http_request_seconds",
-            Self::Streams => "chatcore_streams_followed",
-            Self::Mismatches => "chatcore_history_mismatches_total",
-            Self::Unopened => "chatcore_frames_unopened_total",
-            Self::RouteRewrites => "chatcore_route_rewrites_total",
-            Self::ClosedSlow => "chatcore_sessions_closed_slow_total",
-            Self::LagRecords => "chatcore_lag_records",
-            Self::LagSeconds => "chatcore_lag_seconds",
-            Self::LagAge => "chatcore_lag_age_seconds",
-            Self::Built => "chatcore_partition_built",
-            Self::Ready => "chatcore_ready",
-        }
-    }
-
-    fn help(self) -> &'static str {
-        match self {
-            Self::Sessions => "Connections that have a session, by transport",
-            Self::FramesIn => "Frames taken from clients, by kind",
-            Self::FramesOut => "Frames sent to clients, by kind",
-            Self::Refused => "Frames and requests that were not taken, by code",
-            Self::Closed => "Connections closed by the server, by reason",
-            Self::TokensRefused => "Tokens that were not valid, by reason",
-            Self::AdmitSeconds => "From the arrival of a command until it is appended or refused",
-            Self::Requests => "Requests over HTTP, by route and status",
-            Self::RequestSeconds => "How long a request over HTTP took, by route",
-            Self::Streams => "Streams that this node follows",
-            Self::Mismatches => "Histories that differed from the store's; each is an alarm",
-            Self::Unopened => "Frames that could not be opened, and were read later",
-            Self::RouteRewrites => "Times that all routes were written again",
-            Self::ClosedSlow => "Sessions closed because they read too slowly",
-            Self::LagRecords => "Commands not applied or not committed, by partition",
-            Self::LagSeconds => "How long the oldest of them waits, by partition",
-            Self::LagAge => "How old the oldest figure of lag is",
-            Self::Built => "Whether a partition's view is whole, by partition",
-            Self::Ready => "Whether this node should get work",
-        }
-    }
-
-    fn describe(self) {
-        match self {
-            Self::Sessions
-            | Self::Streams
-            | Self::LagRecords
-            | Self::LagSeconds
-            | Self::LagAge
-            | Self::Built
-            | Self::Ready => describe_gauge!(self.name(), self.help()),
-            Self::AdmitSeconds | Self::RequestSeconds => {
-                describe_histogram!(self.name(), self.help());
-            }
-            _ => describe_counter!(self.name(), self.help()),
-        }
-    }
+/// Sets a gauge.
+#[cfg(all(feature = "kafka", feature = "keydb"))]
+pub(crate) fn set(metric: Metric, value: usize) {
+    #[allow(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    gauge!(metric.name()).set(value as f64);
 }
 
 /// Counts one, under a label.
@@ -319,16 +193,16 @@ mod tests {
 
     #[test]
     fn alert_rules_and_the_guide_name_metrics_that_there_are() {
-        let mut known: Vec<String> = Metric::ALL.map(|m| m.name().to_owned()).into();
+        let mut known: Vec<String> = Metric::ALL.iter().map(|m| m.name().to_owned()).collect();
         let engine = EngineStats::default().all();
         known.extend(
             engine
                 .iter()
                 .map(|(n, _)| format!("chatcore_engine_{n}_total")),
         );
-        let alerts = named(include_str!("../../deploy/alerts.yaml"));
+        let alerts = named(include_str!("../../../deploy/alerts.yaml"));
         assert!(alerts.len() >= 7, "{alerts:?}");
-        let guide = named(include_str!("../../docs/guide/operations.md"));
+        let guide = named(include_str!("../../../docs/guide/operations.md"));
         for name in alerts.iter().chain(&guide) {
             assert!(known.iter().any(|k| k == name), "there is no {name}");
         }
