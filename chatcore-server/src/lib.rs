@@ -12,6 +12,7 @@ pub mod identity;
 pub mod logs;
 pub mod metrics;
 pub mod protocol;
+pub mod rebuild;
 pub mod server;
 #[cfg(feature = "spec")]
 pub mod spec;

@@ -28,6 +28,21 @@ fn main() -> ExitCode {
                 Err(error) => fail(&format!("{error:#}"), 1),
             };
         }
+        Ok(Asked::Rebuild(command)) => {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build();
+            let line = |line: &str| {
+                say(&format!("{line}\n"));
+            };
+            let done = runtime
+                .map_err(anyhow::Error::from)
+                .and_then(|runtime| runtime.block_on(command.run(line)));
+            return match done {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(&format!("{error:#}"), 1),
+            };
+        }
         Ok(Asked::Say(text)) => return say(&text),
         Err(problems) => return fail(&problems.to_string(), 2),
     };

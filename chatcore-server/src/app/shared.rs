@@ -36,6 +36,17 @@ pub(crate) fn kafka(shared: &Shared, partitions: u32) -> KafkaConfig {
     config
 }
 
+/// How the live view is reached.
+///
+/// # Errors
+/// `Invalid` for a URL that is none.
+pub(crate) fn keydb(shared: &Shared, partitions: u32) -> Result<chatcore_keydb::Config> {
+    let address = shared.keydb.0.parse().map_err(|error| {
+        Error::new(ErrorKind::Invalid, "read keydb_url").with_context("cause", error)
+    })?;
+    Ok(chatcore_keydb::Config::new(address, partitions).with_prefix(&shared.prefix))
+}
+
 impl SharedStorage {
     /// Waits for both, each no longer than it may take.
     pub(super) async fn open(
@@ -44,12 +55,9 @@ impl SharedStorage {
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         let archive = Arc::new(FileArchive::new(shared.folder.join("archive")));
-        let address = shared.keydb.0.parse().map_err(|error| {
-            Error::new(ErrorKind::Invalid, "read keydb_url").with_context("cause", error)
-        })?;
-        let keydb = chatcore_keydb::Config::new(address, partitions).with_prefix(&shared.prefix);
+        let store = keydb(shared, partitions)?;
         let kafka = Kafka::open(kafka(shared, partitions)).await?;
-        let keydb = KeyDb::connect(keydb, archive.clone()).await?;
+        let keydb = KeyDb::connect(store, archive.clone()).await?;
         let ports = Ports {
             journal: kafka.journal(),
             snapshots: kafka.snapshots(),

@@ -118,7 +118,8 @@ pub(super) fn command() -> Command {
                 .help("A TOML file with any of these")
                 .global(true),
         )
-        .subcommand(dead_letters());
+        .subcommand(dead_letters())
+        .subcommand(rebuild());
     for key in KEYS {
         let mut arg = Arg::new(key.name).long(key.flag()).help(key.help);
         if OF_STORAGE.contains(&key.name) {
@@ -164,6 +165,31 @@ fn dead_letters() -> Command {
             "Appends one of the engine as a new command, and forgets the letter",
         ))
         .subcommand(of_one("drop", "Forgets one: it is not tried again"))
+}
+
+/// `rebuild`, with what is built again.
+fn rebuild() -> Command {
+    let number = |name: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .value_name("NUMBER")
+            .value_parser(value_parser!(u32))
+            .help(help)
+    };
+    let all = Arg::new("all").long("all").action(ArgAction::SetTrue);
+    Command::new("rebuild")
+        .about(
+            "Shows how far the views are that are being built from the journal; has others built",
+        )
+        .arg(
+            number(
+                "partition",
+                "Empties the view of this one, and has it built",
+            )
+            .conflicts_with("all"),
+        )
+        .arg(all.help("Does so with all partitions, one after the other"))
+        .arg(number("from", "Begins with this one").requires("all"))
 }
 
 /// The library's text without its own "error: ", which would stand twice.

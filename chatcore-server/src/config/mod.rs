@@ -21,6 +21,7 @@ use clap::ArgMatches;
 
 use crate::dead_letters::{self, Action};
 use crate::identity::{DEMO_DESK, SECRET_BYTES_MIN, TokenRules, demo_desk};
+use crate::rebuild::{self, Which};
 use sources::Sources;
 
 /// What the server runs with.
@@ -97,6 +98,8 @@ pub enum Asked {
     Run(Box<Config>),
     /// To look after dead letters.
     DeadLetters(dead_letters::Command),
+    /// To have views built again.
+    Rebuild(rebuild::Command),
     /// To say something and end: help or version.
     Say(String),
 }
@@ -122,6 +125,11 @@ impl Config {
         if let Some(("dead-letters", asked)) = flags.subcommand() {
             return letters(&mut sources, asked)
                 .map(Asked::DeadLetters)
+                .ok_or_else(|| Problems(sources.into_problems()));
+        }
+        if let Some(("rebuild", asked)) = flags.subcommand() {
+            return views(&mut sources, asked)
+                .map(Asked::Rebuild)
                 .ok_or_else(|| Problems(sources.into_problems()));
         }
         let config = Self::read(&mut sources);
@@ -206,6 +214,29 @@ fn letters(sources: &mut Sources, asked: &ArgMatches) -> Option<dead_letters::Co
         partitions: u32::try_from(partitions?).ok()?,
         action,
         json: asked.get_flag("json"),
+    })
+}
+
+/// Which views are to be built again; none when it is not known where they are.
+fn views(sources: &mut Sources, asked: &ArgMatches) -> Option<rebuild::Command> {
+    let partitions = sources.number("partitions", 1..=4_096);
+    let storage = storage::read(sources)?;
+    if storage == Storage::Ephemeral {
+        let text = "has no view that outlives the server; expected --data FOLDER, or \
+                    --kafka-brokers with --keydb-url";
+        sources.problem("ephemeral", text);
+        return None;
+    }
+    let number = |name: &str| asked.get_one::<u32>(name).copied();
+    let which = match (number("partition"), asked.get_flag("all")) {
+        (Some(one), _) => Which::One(one),
+        (None, true) => Which::From(number("from").unwrap_or(0)),
+        (None, false) => Which::Watch,
+    };
+    Some(rebuild::Command {
+        storage,
+        partitions: u32::try_from(partitions?).ok()?,
+        which,
     })
 }
 

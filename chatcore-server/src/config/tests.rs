@@ -13,6 +13,7 @@ fn load(flags: &[&str], variables: &[(&str, &str)]) -> Result<Config, Vec<String
         Ok(Asked::Run(config)) => Ok(*config),
         Ok(Asked::Say(text)) => panic!("said {text}"),
         Ok(Asked::DeadLetters(command)) => panic!("{command:?}"),
+        Ok(Asked::Rebuild(command)) => panic!("{command:?}"),
         Err(problems) => Err(problems.0),
     }
 }
@@ -160,6 +161,34 @@ fn dead_letters_take_the_folder_before_and_after_the_word() {
         (none.storage, none.action),
         (Storage::Folder("chatcore-data".into()), Action::Drop(7))
     );
+}
+
+#[test]
+fn views_to_be_built_again_are_named_or_watched() {
+    let asked = |words: &[&str]| {
+        let words = ["chatcore-server", "rebuild", "--data", "here"]
+            .iter()
+            .chain(words)
+            .map(|word| (*word).to_owned());
+        match Config::load(words, []) {
+            Ok(Asked::Rebuild(command)) => Ok((command.which, command.partitions)),
+            Err(problems) => Err(problems.0),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(asked(&[]), Ok((Which::Watch, 8)));
+    assert_eq!(asked(&["--partition", "3"]), Ok((Which::One(3), 8)));
+    assert_eq!(asked(&["--all"]), Ok((Which::From(0), 8)));
+    let on = ["--all", "--from", "5", "--partitions", "16"];
+    assert_eq!(asked(&on), Ok((Which::From(5), 16)));
+    for wrong in [
+        &["--all", "--partition", "3"][..],
+        &["--from", "3"],
+        &["--partition", "-1"],
+        &["--ephemeral"],
+    ] {
+        assert!(asked(wrong).is_err(), "{wrong:?}");
+    }
 }
 
 #[test]

@@ -18,4 +18,5 @@ mod leaving;
 #[cfg(all(feature = "kafka", feature = "keydb"))]
 mod nodes;
 mod process;
+mod rebuild;
 mod streaming;

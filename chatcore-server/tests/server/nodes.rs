@@ -11,16 +11,16 @@ use crate::{
 };
 
 /// What all nodes of a deployment have in common.
-struct Deployment {
+pub(crate) struct Deployment {
     folder: tempfile::TempDir,
-    kafka: String,
-    keydb: String,
-    prefix: String,
+    pub(crate) kafka: String,
+    pub(crate) keydb: String,
+    pub(crate) prefix: String,
 }
 
 impl Deployment {
     /// None when there is no Kafka or no KeyDB, unless there must be.
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let named = ["CHATCORE_KAFKA", "CHATCORE_KEYDB"].map(|name| std::env::var(name).ok());
         let [Some(kafka), Some(keydb)] = named else {
@@ -45,7 +45,7 @@ impl Deployment {
         self.folder.path()
     }
 
-    async fn node(&self, name: &str) -> Process {
+    pub(crate) async fn node(&self, name: &str) -> Process {
         Process::demo(&[
             "--node",
             name,
@@ -77,7 +77,7 @@ fn is_accepted(reply: &Value) -> bool {
 }
 
 /// A customer and an operator who have a dialog, and what they said in it.
-struct Talk {
+pub(crate) struct Talk {
     anna: Client,
     olga: Client,
     dialog: u64,
@@ -87,7 +87,7 @@ struct Talk {
 
 impl Talk {
     /// The customer comes at one node, the operator at another.
-    async fn begin(annas: &Process, olgas: &Process) -> Self {
+    pub(crate) async fn begin(annas: &Process, olgas: &Process) -> Self {
         let mut anna = Client::demo(annas, "Anna", "tab-1").await;
         anna.command(
             "anna",
@@ -119,7 +119,7 @@ impl Talk {
     }
 
     /// One says something, then the other; both see both.
-    async fn go_on(&mut self) {
+    pub(crate) async fn go_on(&mut self) {
         let stream = format!("dialog/{}", self.dialog);
         let count = self.said.len() as u64 / 2;
         let (question, answer) = (format!("question {count}"), format!("answer {count}"));
@@ -146,7 +146,7 @@ impl Talk {
     }
 
     /// All that was said is there once and in order.
-    async fn check(&self, at: &Process) {
+    pub(crate) async fn check(&self, at: &Process) {
         let path = format!("/api/dialogs/{}/events?after=0&limit=200", self.dialog);
         let (_, all) = get(&at.address, &path, Some(&token(at, "Anna").await)).await;
         let texts: Vec<_> = all["events"]

@@ -10,10 +10,11 @@
 //! outcomes, `parking` what can't be decided yet, `unread` what can't even be read. `lane` is a partition in memory, `batch` a step
 //! over all of them, `emit` what follows from a save, `tenure` whether that still counts, `recovery` how a partition is taken over,
 //! `timers`, `silence` and `presence` what happens with time, `worker` the loop around them, `lag` how far all of that is
-//! behind. Nothing outside `aggregate` and `parking` changes a state, and
+//! behind, `anew` how a partition is asked to be built again. Nothing outside `aggregate` and `parking` changes a state, and
 //! nothing there does I/O.
 
 mod aggregate;
+mod anew;
 mod batch;
 mod chain;
 mod commit;
@@ -44,6 +45,7 @@ mod unread;
 mod worker;
 
 pub use aggregate::{Aggregate, Input, LEVEL};
+pub use anew::{Anew, build_anew};
 #[cfg(any(test, feature = "simulation"))]
 pub(crate) use chain::chained;
 pub use config::EngineConfig;
