@@ -53,7 +53,7 @@ pub(crate) async fn run(options: &Options) -> Result<Value> {
     // What the set-up has led to is heard first.
     sleep(Duration::from_secs(3)).await;
     let mut spread = times()?;
-    let window = Window::open(target.pid())?;
+    let window = Window::open(target.pids())?;
     for round in 1..=options.rounds {
         heard.count.store(0, Ordering::SeqCst);
         let all = heard.all.notified();

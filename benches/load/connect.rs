@@ -36,14 +36,14 @@ pub(crate) async fn run(options: &Options) -> Result<Value> {
     let tokens: Vec<String> = (0..count)
         .map(|i| target.customer(&customer(i)))
         .collect::<Result<_>>()?;
-    let before = memory(target.pid())?;
-    let window = Window::open(target.pid())?;
+    let before = memory(&target.pids())?;
+    let window = Window::open(target.pids())?;
     let began = Instant::now();
     let sockets = all(&target, tokens).await?;
     let took = began.elapsed();
     let cost = window.close()?;
     sleep(REST).await;
-    let after = memory(target.pid())?;
+    let after = memory(&target.pids())?;
     let each = |before: u64, after: u64| round((after as f64 - before as f64) / count as f64);
     drop((sockets, first));
     Ok(json!({

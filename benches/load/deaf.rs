@@ -26,16 +26,16 @@ pub(crate) async fn run(options: &Options) -> Result<Value> {
     let target = Target::start(options, options.dialogs)?;
     let talks = talks(&target, options.dialogs).await?;
     let (talks, without) = measure(options, &target, talks).await?;
-    let before = memory(target.pid())?.1;
+    let before = memory(&target.pids())?.1;
     let dialogs: Vec<u64> = talks.iter().map(crate::talk::Talk::dialog).collect();
     let mut deaf = Vec::with_capacity(options.sockets);
     for i in 0..options.sockets {
         deaf.push(reader(&target, i, dialogs[i % dialogs.len()]).await?);
     }
     sleep(Duration::from_secs(1)).await;
-    let connected = memory(target.pid())?.1;
+    let connected = memory(&target.pids())?.1;
     let (talks, with) = measure(options, &target, talks).await?;
-    let after = memory(target.pid())?.1;
+    let after = memory(&target.pids())?.1;
     drop((deaf, talks));
     let p99 = |line: &Value| line["delivery"]["p99_ms"].as_f64().unwrap_or_default();
     let each =

@@ -20,8 +20,21 @@ pub(crate) fn cpu(pid: u32) -> Result<Duration> {
     Ok(Duration::from_secs_f64((ticks(11)? + ticks(12)?) / TICKS))
 }
 
-/// Memory of a process in KiB: resident, and its share of it.
-pub(crate) fn memory(pid: u32) -> Result<(u64, u64)> {
+fn cpu_of(pids: &[u32]) -> Result<Duration> {
+    pids.iter().map(|pid| cpu(*pid)).sum()
+}
+
+/// Memory of processes in KiB: resident, and their share of it.
+pub(crate) fn memory(pids: &[u32]) -> Result<(u64, u64)> {
+    let each = pids.iter().map(|pid| memory_of(*pid));
+    each.reduce(|sum, one| {
+        let (sum, one) = (sum?, one?);
+        Ok((sum.0 + one.0, sum.1 + one.1))
+    })
+    .unwrap_or(Ok((0, 0)))
+}
+
+fn memory_of(pid: u32) -> Result<(u64, u64)> {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
     let field = |name: &str| -> Result<u64> {
         let line = rollup.lines().find(|line| line.starts_with(name));
@@ -62,7 +75,7 @@ impl Machine {
 #[derive(Debug)]
 pub(crate) struct Window {
     began: tokio::time::Instant,
-    pid: u32,
+    pids: Vec<u32>,
     server: Duration,
     own: Duration,
     machine: Machine,
@@ -82,11 +95,11 @@ pub(crate) struct Cost {
 }
 
 impl Window {
-    pub(crate) fn open(pid: u32) -> Result<Self> {
+    pub(crate) fn open(pids: Vec<u32>) -> Result<Self> {
         Ok(Self {
             began: tokio::time::Instant::now(),
-            pid,
-            server: cpu(pid)?,
+            server: cpu_of(&pids)?,
+            pids,
             own: cpu(std::process::id())?,
             machine: Machine::now()?,
         })
@@ -94,7 +107,7 @@ impl Window {
 
     pub(crate) fn close(&self) -> Result<Cost> {
         let took = self.began.elapsed();
-        let server = cpu(self.pid)?.saturating_sub(self.server);
+        let server = cpu_of(&self.pids)?.saturating_sub(self.server);
         let own = cpu(std::process::id())?.saturating_sub(self.own);
         let now = Machine::now()?;
         let all = (now.all - self.machine.all).max(1.0);

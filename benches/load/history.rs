@@ -35,7 +35,7 @@ pub(crate) async fn run(options: &Options) -> Result<Value> {
         filled.push(talk??);
     }
     let filling = began.elapsed();
-    let full_mib = memory(target.pid())?.1 / 1024;
+    let full_mib = memory(&target.pids())?.1 / 1024;
     let (talks, full) = measure(options, &target, filled).await?;
     let stored: u64 = talks.iter().map(|talk| talk.sent).sum();
     drop(talks);
@@ -52,7 +52,7 @@ pub(crate) async fn run(options: &Options) -> Result<Value> {
     if options.data.is_some() {
         let ready = target.restart().await?;
         line["ready_seconds"] = json!(round(ready.as_secs_f64()));
-        line["pss_mib_after_restart"] = json!(memory(target.pid())?.1 / 1024);
+        line["pss_mib_after_restart"] = json!(memory(&target.pids())?.1 / 1024);
     }
     Ok(line)
 }

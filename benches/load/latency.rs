@@ -15,6 +15,7 @@ use crate::{
     figures::{Window, note, round, summary, times},
     options::{Kind, Options},
     socket::LONG,
+    store::Calls,
     talk::{Talk, talks},
     target::Target,
 };
@@ -57,9 +58,13 @@ pub(crate) async fn measure(
     let (rate, seconds) = (options.rate, options.warmup + options.seconds);
     let pacer = thread::spawn(move || pace(&lanes, begin, rate, seconds));
     tokio::time::sleep_until(measured).await;
-    let window = Window::open(target.pid())?;
+    let (window, calls) = (Window::open(target.pids())?, Calls::begin(options).await?);
     tokio::time::sleep(Duration::from_secs(options.seconds)).await;
     let cost = window.close()?;
+    let calls = match calls {
+        Some(calls) => Some(calls.end().await?),
+        None => None,
+    };
     let mut talks = Vec::new();
     let mut all = Vec::new();
     while let Some(ended) = tasks.join_next().await {
@@ -74,6 +79,9 @@ pub(crate) async fn measure(
     let mut line = lines(target.kind, &all)?;
     line["rate"] = json!(options.rate);
     line["server_us_per_message"] = json!(round(cost.server.as_secs_f64() * 1e6 / messages));
+    if let Some(calls) = calls {
+        line["store_calls_per_message"] = json!(round(calls as f64 / messages));
+    }
     line["machine"] = cost.machine();
     Ok((talks, line))
 }

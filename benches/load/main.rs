@@ -18,6 +18,7 @@ mod history;
 mod latency;
 mod options;
 mod socket;
+mod store;
 mod storm;
 mod talk;
 mod target;

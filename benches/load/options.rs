@@ -21,6 +21,10 @@ options:
   --target NAME       relay or chatcore [chatcore]
   --program FILE      the target's program [beside this one]
   --data FOLDER       chatcore keeps its data there [in memory]
+  --kafka LIST --keydb redis://HOST:PORT
+                      chatcore keeps its data there, in nodes of their own: customers are at the
+                      first gateway, operators at the last
+  --gateways N [2]    --workers N [2]        --replication N [1]
   --dialogs N         [200]      --rate N         messages a second [2000]
   --seconds N         [10]       --warmup N       seconds [2]
   --outstanding N     [4]        --sockets N      [10000; board 5000, deaf 1000]
@@ -63,6 +67,15 @@ impl Kind {
     }
 }
 
+/// What several nodes share.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shared {
+    pub(crate) kafka: String,
+    pub(crate) keydb: String,
+    pub(crate) replication: u64,
+    pub(crate) prefix: String,
+}
+
 /// A run.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
@@ -70,6 +83,9 @@ pub(crate) struct Options {
     pub(crate) kind: Kind,
     pub(crate) program: PathBuf,
     pub(crate) data: Option<PathBuf>,
+    pub(crate) shared: Option<Shared>,
+    pub(crate) gateways: usize,
+    pub(crate) workers: usize,
     pub(crate) dialogs: usize,
     pub(crate) rate: u64,
     pub(crate) seconds: u64,
@@ -102,6 +118,9 @@ impl Options {
             kind: Kind::Chatcore,
             program: PathBuf::new(),
             data: None,
+            shared: None,
+            gateways: 2,
+            workers: 2,
             dialogs: 200,
             rate: 2_000,
             seconds: 10,
@@ -123,6 +142,11 @@ impl Options {
         }
         if options.program.as_os_str().is_empty() {
             options.program = env::current_exe()?.with_file_name(options.kind.program());
+        }
+        if let Some(shared) = &options.shared
+            && (shared.kafka.is_empty() || shared.keydb.is_empty())
+        {
+            bail!("--kafka and --keydb go together");
         }
         if options.seconds + options.warmup > SECONDS_MAX {
             bail!("a run takes at most {SECONDS_MAX} s");
@@ -149,6 +173,11 @@ impl Options {
             }
             "--program" => self.program = value.into(),
             "--data" => self.data = Some(value.into()),
+            "--kafka" => self.shared().kafka = value.to_owned(),
+            "--keydb" => self.shared().keydb = value.to_owned(),
+            "--replication" => self.shared().replication = number()?,
+            "--gateways" => self.gateways = usize::try_from(number()?)?,
+            "--workers" => self.workers = usize::try_from(number()?)?,
             "--dialogs" => self.dialogs = usize::try_from(number()?)?,
             "--rate" => self.rate = number()?,
             "--seconds" => self.seconds = number()?,
@@ -162,12 +191,22 @@ impl Options {
         Ok(())
     }
 
+    fn shared(&mut self) -> &mut Shared {
+        self.shared.get_or_insert_with(|| Shared {
+            replication: 1,
+            // Topics and keys of a run are nobody else's.
+            prefix: format!("load-{}", std::process::id()),
+            ..Shared::default()
+        })
+    }
+
     /// Where the target keeps what it is told.
     pub(crate) fn storage(&self) -> &'static str {
-        match (self.kind, &self.data) {
-            (Kind::Relay, _) => "none",
-            (Kind::Chatcore, None) => "memory",
-            (Kind::Chatcore, Some(_)) => "durable",
+        match (self.kind, &self.shared, &self.data) {
+            (Kind::Relay, _, _) => "none",
+            (Kind::Chatcore, Some(_), _) => "shared",
+            (Kind::Chatcore, None, None) => "memory",
+            (Kind::Chatcore, None, Some(_)) => "durable",
         }
     }
 }

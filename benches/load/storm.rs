@@ -48,7 +48,7 @@ pub(crate) async fn run(options: &Options) -> Result<Value> {
     let mut people = side_by_side(people, move |(number, token)| begin(address, number, token))
         .await
         .context("before the cut")?;
-    let window = Window::open(target.pid())?;
+    let window = Window::open(target.pids())?;
     let began = Instant::now();
     for person in &mut people {
         // Into the cut: taken or lost, durable or not, decided or not.

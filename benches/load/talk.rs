@@ -239,7 +239,7 @@ async fn dialogs(target: &Target, count: usize) -> Result<Vec<Talk>> {
     for i in 0..count {
         let id = format!("o{i}");
         let token = target.token(&id, Role::Operator)?;
-        let mut socket = enter(address, i, &token, DEVICE, &json!({})).await?;
+        let mut socket = enter(target.far, i, &token, DEVICE, &json!({})).await?;
         let status = json!({"status": {"operator": id, "status": "available"}});
         let send = json!({"send": {
             "target": {"desk": "main"}, "n": 1, "command": {"desk": status},

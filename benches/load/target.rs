@@ -28,11 +28,14 @@ const SECRET: &str = "the key of the benches, for nothing else";
 /// Far in the future.
 const EXPIRES: u64 = 4_000_000_000;
 
-/// The loaded process.
+/// The loaded processes.
 pub(crate) struct Target {
     pub(crate) kind: Kind,
+    /// Where customers connect.
     pub(crate) address: SocketAddr,
-    child: Child,
+    /// Where operators do: another node, if there are several.
+    pub(crate) far: SocketAddr,
+    children: Vec<Child>,
     options: Options,
     operators: usize,
     folder: TempDir,
@@ -49,11 +52,24 @@ impl Target {
         };
         let folder = tempfile::tempdir()?;
         fs::write(folder.path().join("server.toml"), config(operators)?)?;
-        let (child, address) = spawn(options, &folder)?;
+        let mut children = Vec::new();
+        let mut addresses = Vec::new();
+        for node in nodes(options) {
+            let (child, address) = spawn(options, &folder, &node)?;
+            children.push(child);
+            addresses.push(address);
+        }
+        let (Some(address), Some(far)) = (
+            addresses.first(),
+            addresses.iter().take(options.gateways).next_back(),
+        ) else {
+            bail!("nothing was started");
+        };
         Ok(Self {
             kind: options.kind,
-            address,
-            child,
+            address: *address,
+            far: *far,
+            children,
             options: options.clone(),
             operators,
             folder,
@@ -61,8 +77,8 @@ impl Target {
         })
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        self.children.iter().map(Child::id).collect()
     }
 
     /// Operators of its desk.
@@ -92,10 +108,13 @@ impl Target {
 
     /// Kills it, starts it again over the same data, and waits until it says that it is ready.
     pub(crate) async fn restart(&mut self) -> Result<Duration> {
-        self.child.kill()?;
-        self.child.wait()?;
+        self.end();
         let began = Instant::now();
-        (self.child, self.address) = spawn(&self.options, &self.folder)?;
+        for node in nodes(&self.options) {
+            let (child, address) = spawn(&self.options, &self.folder, &node)?;
+            self.children.push(child);
+            (self.address, self.far) = (address, address);
+        }
         while !self.is_ready().await? {
             if began.elapsed() > Duration::from_secs(120) {
                 bail!("not ready 120 s after a restart");
@@ -116,12 +135,45 @@ impl Target {
     }
 }
 
+impl Target {
+    fn end(&mut self) {
+        for mut child in self.children.drain(..) {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 impl Drop for Target {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
     }
+}
+
+/// A process that is started.
+struct Node {
+    name: String,
+    /// None: it does everything.
+    role: Option<&'static str>,
+}
+
+/// All that are started, those that take sessions first.
+fn nodes(options: &Options) -> Vec<Node> {
+    let some = |count: usize, role: &'static str| {
+        (1..=count).map(move |number| Node {
+            name: format!("{role}-{number}"),
+            role: Some(role),
+        })
+    };
+    if options.shared.is_none() {
+        return vec![Node {
+            name: "node-1".to_owned(),
+            role: None,
+        }];
+    }
+    let gateways = some(options.gateways, "gateway");
+    gateways.chain(some(options.workers, "worker")).collect()
 }
 
 fn config(operators: usize) -> Result<String> {
@@ -135,15 +187,25 @@ fn config(operators: usize) -> Result<String> {
     Ok(config)
 }
 
-fn spawn(options: &Options, folder: &TempDir) -> Result<(Child, SocketAddr)> {
+fn spawn(options: &Options, folder: &TempDir, node: &Node) -> Result<(Child, SocketAddr)> {
     let mut command = Command::new(&options.program);
     if options.kind == Kind::Chatcore {
         command
             .arg("--config")
             .arg(folder.path().join("server.toml"));
-        match &options.data {
-            None => command.arg("--ephemeral"),
-            Some(data) => command.arg("--data").arg(data),
+        command.args(["--node", &node.name]);
+        if let Some(role) = node.role {
+            command.args(["--role", role]);
+        }
+        match (&options.shared, &options.data) {
+            (Some(shared), _) => command
+                .args(["--kafka-brokers", &shared.kafka])
+                .args(["--kafka-replication", &shared.replication.to_string()])
+                .args(["--keydb-url", &shared.keydb, "--prefix", &shared.prefix])
+                .arg("--data")
+                .arg(folder.path().join("archive")),
+            (None, None) => command.arg("--ephemeral"),
+            (None, Some(data)) => command.arg("--data").arg(data),
         };
     }
     let mut child = command

@@ -18,6 +18,7 @@ use tokio::{
 use crate::{
     figures::{Cost, Window, round},
     options::Options,
+    store::Calls,
     talk::{Talk, talks},
     target::Target,
 };
@@ -56,14 +57,24 @@ pub(crate) async fn measure(
         tasks.spawn(keep(talk, options.outstanding, End::At(end), done.clone()));
     }
     sleep(Duration::from_secs(options.warmup)).await;
-    let (window, before) = (Window::open(target.pid())?, done.now());
+    let (window, calls) = (Window::open(target.pids())?, Calls::begin(options).await?);
+    let before = done.now();
     sleep(Duration::from_secs(options.seconds)).await;
     let (cost, after) = (window.close()?, done.now());
+    let calls = match calls {
+        Some(calls) => Some(calls.end().await?),
+        None => None,
+    };
     let mut talks = Vec::new();
     while let Some(talk) = tasks.join_next().await {
         talks.push(talk??);
     }
-    Ok((talks, line(&cost, before, after)))
+    let mut line = line(&cost, before, after);
+    if let Some(calls) = calls {
+        let messages = (after[0] - before[0]) as f64;
+        line["store_calls_per_message"] = json!(round(calls as f64 / messages));
+    }
+    Ok((talks, line))
 }
 
 fn line(cost: &Cost, before: [u64; 3], after: [u64; 3]) -> Value {

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: the relay and chatcore in turn, three times, as a table.
 
+mod nodes;
 mod table;
 
 use std::fs;
@@ -155,6 +156,9 @@ const ROUNDS: usize = 3;
 
 /// Builds, runs what is named (all without names), and prints the table.
 pub(crate) fn run(project: &Project, words: &[&str]) -> Result<()> {
+    if let ["nodes", words @ ..] = words {
+        return nodes::run(project, words);
+    }
     let quick = words.contains(&"--quick");
     let names: Vec<&str> = words.iter().copied().filter(|w| *w != "--quick").collect();
     if let Some(unknown) = names

@@ -34,6 +34,8 @@ usage: cargo xtask <chore>
   test --only <stage>     run this stage alone, without setup; may be given more than once
   websocket               run the Autobahn cases against the server's accept loop
   bench [--quick] [names] load the relay and the server in turn, and print the table of docs/benchmarks.md
+  bench nodes [--quick] [--three-brokers]
+                          load two gateways and two workers on a Kafka and a Redis of their own
   simulate --seeds N --from S
                           run the core under faults drawn from seeds; more options are in
                           chatcore/examples/simulate.rs

@@ -8,8 +8,8 @@ use serde_json::Value;
 /// What was measured, by row and column.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
-    labels: Vec<&'static str>,
-    values: BTreeMap<(&'static str, &'static str), Vec<f64>>,
+    labels: Vec<String>,
+    values: BTreeMap<(String, &'static str), Vec<f64>>,
     /// How busy the machine was in each run, and how much of that was neither side's.
     machine: BTreeMap<&'static str, Vec<f64>>,
 }
@@ -23,11 +23,11 @@ const MACHINE: [(&str, &str); 4] = [
 
 impl Rows {
     /// A figure of a run; none where this side has no such figure.
-    pub(super) fn note(&mut self, label: &'static str, side: &'static str, value: Option<f64>) {
-        if !self.labels.contains(&label) {
-            self.labels.push(label);
+    pub(super) fn note(&mut self, label: &str, side: &'static str, value: Option<f64>) {
+        if self.labels.iter().all(|known| known != label) {
+            self.labels.push(label.to_owned());
         }
-        let values = self.values.entry((label, side)).or_default();
+        let values = self.values.entry((label.to_owned(), side)).or_default();
         values.extend(value);
     }
 
@@ -48,7 +48,7 @@ impl Rows {
             "\n| | bare relay | in memory | ratio | durable |\n| --- | --- | --- | --- | --- |\n",
         );
         for label in &self.labels {
-            let side = |side| self.values.get(&(*label, side)).map(Vec::as_slice);
+            let side = |side| self.values.get(&(label.clone(), side)).map(Vec::as_slice);
             let [relay, memory, durable] = ["relay", "memory", "durable"].map(side);
             let ratio = match (relay.and_then(median), memory.and_then(median)) {
                 (Some(relay), Some(memory)) if relay > 0.0 => format!("{:.2}", memory / relay),
@@ -61,6 +61,23 @@ impl Rows {
                 "| {label} | {relay} | {memory} | {ratio} | {durable} |"
             );
         }
+        self.add_machine(&mut text);
+        text
+    }
+
+    /// The table of one side alone.
+    pub(super) fn column(&self, side: &'static str) -> String {
+        let mut text = format!("\n| | {side} |\n| --- | --- |\n");
+        for label in &self.labels {
+            let values = self.values.get(&(label.clone(), side));
+            // Writing to a string can't fail.
+            let _ = writeln!(text, "| {label} | {} |", shown(values.map(Vec::as_slice)));
+        }
+        self.add_machine(&mut text);
+        text
+    }
+
+    fn add_machine(&self, text: &mut String) {
         text.push_str("\nThe machine meanwhile, least and most of all runs:");
         for (name, _) in MACHINE {
             let values = self
@@ -73,7 +90,6 @@ impl Rows {
             }
         }
         text.push('\n');
-        text
     }
 }
 
