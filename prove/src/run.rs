@@ -47,6 +47,10 @@ pub(crate) async fn run(
     seed: u64,
     folder: &Path,
 ) -> Result<Verdict> {
+    // The archive of an earlier run is that of another journal.
+    if folder.exists() {
+        std::fs::remove_dir_all(folder)?;
+    }
     std::fs::create_dir_all(folder)?;
     let deployment = deployment(options, services, faults, seed, folder)?;
     deployment.write_config(
