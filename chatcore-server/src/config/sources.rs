@@ -203,8 +203,8 @@ impl Sources {
 fn is_for_tests(name: &str) -> bool {
     name.starts_with("CHATCORE_TEST_")
         || name.starts_with("CHATCORE_FUZZ_")
-        // Where tests find a Kafka and a Redis.
-        || ["CHATCORE_KAFKA", "CHATCORE_KEYDB"].contains(&name)
+        // Where tests find a Kafka and a Redis, and the chores their tools.
+        || ["CHATCORE_KAFKA", "CHATCORE_KEYDB", "CHATCORE_TOOLS_DIR", "CHATCORE_CHROMIUM"].contains(&name)
         // Only where it does something: elsewhere it is a mistake to set it.
         || (cfg!(feature = "sabotage") && name == "CHATCORE_SABOTAGE")
 }
