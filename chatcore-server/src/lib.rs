@@ -25,7 +25,7 @@ use axum::Router;
 use server::Server;
 
 /// Every route of the server: `/ws`, `/api/…`, `/healthz`, `/readyz`, `/lag`, `/metrics` and the
-/// pages.
+/// pages. Of a worker only the probes and the figures; all else is answered with 503.
 ///
 /// Nothing runs behind your back: drive the chat with `Chat::run`, and [`Server::watch`] if you want
 /// to be told how far the partitions are behind; at the end call

@@ -3,6 +3,7 @@
 mod builder;
 mod history;
 mod parts;
+mod role;
 #[cfg(test)]
 mod tests;
 
@@ -10,6 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 pub use builder::ChatBuilder;
 pub use history::{DialogAt, HistoryPage};
+pub use role::NodeRole;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::parts::Parts;
@@ -97,6 +99,7 @@ struct Inner {
     hub: Arc<Hub>,
     engine: Arc<Engine>,
     edge: Arc<Edge>,
+    role: NodeRole,
     desks: Vec<(DeskId, DeskConfig)>,
     effects: Vec<Arc<dyn Effect>>,
     parts: Parts,
@@ -113,6 +116,12 @@ impl Chat {
     #[must_use]
     pub fn node(&self) -> &Node {
         &self.inner.hub.node
+    }
+
+    /// What this node does.
+    #[must_use]
+    pub fn role(&self) -> NodeRole {
+        self.inner.role
     }
 
     /// The ports that it runs on.
@@ -161,7 +170,7 @@ impl Chat {
     }
 
     /// Drives the node until `shutdown`: the engine, its inbox, its lease, its sessions' streams,
-    /// and what runs from events. Returns when everything has ended; sessions are closed as
+    /// and what runs from events; of these, what its [role](NodeRole) asks for. Returns when everything has ended; sessions are closed as
     /// draining. When one part fails for good the others are ended too.
     ///
     /// # Errors
@@ -174,16 +183,20 @@ impl Chat {
         let _ended = stop.clone().drop_guard();
         let tracker = TaskTracker::new();
         let mut parts = Vec::new();
+        // A worker has it as well, for the lease: without one a worker that lives counts as dead,
+        // and three of those over one command would condemn it.
         let hub = Arc::clone(&self.inner.hub).run(stop.clone());
         parts.push(("sessions", drive(&tracker, &stop, hub)));
-        let engine = Arc::clone(&self.inner.engine);
-        let engine_stop = stop.clone();
-        let engine = async move { engine.run(engine_stop).await };
-        parts.push(("the engine", drive(&tracker, &stop, engine)));
-        for effect in &self.inner.effects {
-            let config = self.inner.parts.effects.clone();
-            let effect = run_effect(self.ports().clone(), effect.clone(), config, stop.clone());
-            parts.push(("an effect", drive(&tracker, &stop, effect)));
+        if self.inner.role.works() {
+            let engine = Arc::clone(&self.inner.engine);
+            let engine_stop = stop.clone();
+            let engine = async move { engine.run(engine_stop).await };
+            parts.push(("the engine", drive(&tracker, &stop, engine)));
+            for effect in &self.inner.effects {
+                let config = self.inner.parts.effects.clone();
+                let effect = run_effect(self.ports().clone(), effect.clone(), config, stop.clone());
+                parts.push(("an effect", drive(&tracker, &stop, effect)));
+            }
         }
         tracker.close();
         self.configure_desks(&stop).await;
@@ -228,9 +241,13 @@ impl Chat {
     ///
     /// # Errors
     /// `Forbidden` for an identity that has expired, `Overloaded` when the node has as many
-    /// sessions as it may, `Closed` when it is leaving.
+    /// sessions as it may, `Closed` when it is leaving, or is a [worker](NodeRole::Worker).
     pub fn connect(&self, connect: Connect) -> Result<Session> {
         let Inner { hub, edge, .. } = self.inner.as_ref();
+        if !self.inner.role.takes_sessions() {
+            return Err(Error::new(ErrorKind::Closed, "open a session")
+                .with_context("reason", "this node is a worker"));
+        }
         if connect.identity.expires_at <= hub.ports.clock.now() {
             return Err(Error::new(ErrorKind::Forbidden, "open a session")
                 .with_context("reason", "the identity has expired"));

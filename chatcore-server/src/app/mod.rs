@@ -96,7 +96,8 @@ pub async fn run(config: Config) -> Result<()> {
     );
     parts.spawn("accept loop", async move { Ok(accepting.await?) });
     say(&format!("listening on http://{address}"))?;
-    tracing::info!(%address, node = %chat.node().id, "listening");
+    let role = chat.role().name();
+    tracing::info!(%address, node = %chat.node().id, role, "listening");
 
     let failed = tokio::select! {
         () = signals.next() => None,
@@ -176,6 +177,7 @@ fn build_chat(config: &Config, ports: chatcore::ports::Ports) -> Result<Chat> {
     };
     let mut builder = Chat::builder(ports)
         .with_node(config.node.clone())
+        .with_role(config.role)
         .with_dialog_settings(settings)
         .with_sessions(sessions)
         .with_bot(Arc::new(parts::bot(config)?))

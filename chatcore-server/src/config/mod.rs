@@ -14,6 +14,7 @@ use std::{
 };
 
 use chatcore::{
+    chat::NodeRole,
     ids::{DeskId, NodeId, QueueId, QueueRef},
     queue::DeskConfig,
 };
@@ -33,6 +34,8 @@ pub struct Config {
     pub storage: Storage,
     /// This process's name; different for each node of a deployment.
     pub node: NodeId,
+    /// What this process does of all that there is to do.
+    pub role: NodeRole,
     /// Which tokens are taken.
     pub tokens: Tokens,
     /// Where a dialog waits whose channel has no queue of its own.
@@ -146,6 +149,7 @@ impl Config {
         let listen = sources.parse("listen", "an address and port such as 127.0.0.1:8080");
         let storage = storage::read(sources);
         let node = sources.parse("node", "1 to 64 letters, digits and ._-:@");
+        let role = role(sources, storage.as_ref());
         let tokens = if demo {
             Some(Tokens::Demo)
         } else {
@@ -174,6 +178,7 @@ impl Config {
             listen: listen?,
             storage: storage?,
             node: node?,
+            role: role?,
             tokens: tokens?,
             queue: queue?,
             desks,
@@ -187,6 +192,27 @@ impl Config {
             logs: logs?,
         })
     }
+}
+
+/// What the node does; none if it can't be so on this storage.
+fn role(sources: &mut Sources, storage: Option<&Storage>) -> Option<NodeRole> {
+    let text = sources.take("role")?;
+    let roles = [NodeRole::All, NodeRole::Gateway, NodeRole::Worker];
+    let Some(role) = roles.into_iter().find(|role| role.name() == text) else {
+        let text = format!("`{text}` can't be used; expected all, gateway or worker");
+        sources.problem("role", &text);
+        return None;
+    };
+    let is_alone = matches!(storage, Some(Storage::Folder(_) | Storage::Ephemeral));
+    if role != NodeRole::All && is_alone {
+        let text = format!(
+            "`{text}` leaves work to other nodes, and no other node can use this storage; expected \
+             kafka_brokers and keydb_url beside it, or all"
+        );
+        sources.problem("role", &text);
+        return None;
+    }
+    Some(role)
 }
 
 /// What is asked about dead letters; none when it is not known where they are.

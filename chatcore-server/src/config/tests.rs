@@ -196,6 +196,39 @@ fn views_to_be_built_again_are_named_or_watched() {
 }
 
 #[test]
+fn a_node_that_leaves_work_to_others_needs_storage_that_others_share() {
+    assert_eq!(load(&["--demo"], &[]).unwrap().role, NodeRole::All);
+    let problems = load(&["--demo", "--role", "both"], &[]).unwrap_err();
+    assert_eq!(
+        problems,
+        ["--role: `both` can't be used; expected all, gateway or worker"]
+    );
+    for storage in [&["--demo"][..], &["--demo", "--ephemeral"]] {
+        assert!(load(&[storage, &["--role", "all"]].concat(), &[]).is_ok());
+        for role in ["gateway", "worker"] {
+            let problems = load(storage, &[("CHATCORE_ROLE", role)]).unwrap_err();
+            let [problem] = &problems[..] else {
+                panic!("{problems:?}");
+            };
+            let expected = format!("CHATCORE_ROLE: `{role}` leaves work to other nodes");
+            assert!(problem.starts_with(&expected), "{problem}");
+            assert!(problem.contains("kafka_brokers and keydb_url"), "{problem}");
+        }
+    }
+    if cfg!(all(feature = "kafka", feature = "keydb")) {
+        let shared = [
+            "--demo",
+            "--kafka-brokers",
+            "k:9092",
+            "--keydb-url",
+            "redis://r:6379",
+        ];
+        let worker = load(&[&shared[..], &["--role", "worker"]].concat(), &[]);
+        assert_eq!(worker.unwrap().role, NodeRole::Worker);
+    }
+}
+
+#[test]
 fn a_kafka_and_a_keydb_go_together_and_their_secrets_are_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("kafka.properties");

@@ -20,10 +20,38 @@ use axum::{
 
 pub use answer::{Failure, FailureBody};
 
-use crate::{server::Server, ws::ws};
+use crate::{protocol::ErrorCode, server::Server, ws::ws};
 
-/// Every route of the server.
+/// When whoever came to a worker should come again, to another node.
+const RETRY_AFTER_MS: u64 = 1_000;
+
+/// Every route of the server; of a worker only what tells how it is.
 pub(crate) fn router(server: Server) -> Router {
+    let probes = Router::new()
+        .route("/healthz", get(probes::healthz))
+        .route("/readyz", get(probes::readyz))
+        .route("/lag", get(probes::lag))
+        .route("/metrics", get(probes::figures));
+    let routes = if server.chat().role().takes_sessions() {
+        probes.merge(of_sessions(&server))
+    } else {
+        probes.fallback(worker)
+    };
+    routes
+        .layer(axum::middleware::from_fn(guard::measure))
+        .with_state(server)
+}
+
+/// What a worker answers to whoever should have gone to a gateway. Not 404, which would be taken
+/// for an answer; a balancer tries another node after 503, and a client comes back.
+async fn worker() -> Failure {
+    let text = "this node is a worker and takes nobody; a gateway does";
+    let mut failure = Failure::new(ErrorCode::Unavailable, text);
+    failure.error.retry_after_ms = Some(RETRY_AFTER_MS);
+    failure
+}
+
+fn of_sessions(server: &Server) -> Router<Server> {
     let api = Router::new()
         .route("/api/me", get(api::me))
         .route("/api/dialogs/{id}", get(api::dialog))
@@ -41,11 +69,72 @@ pub(crate) fn router(server: Server) -> Router {
     Router::new()
         .merge(api)
         .route("/ws", get(ws))
-        .route("/healthz", get(probes::healthz))
-        .route("/readyz", get(probes::readyz))
-        .route("/lag", get(probes::lag))
-        .route("/metrics", get(probes::figures))
         .fallback(pages::page)
-        .layer(axum::middleware::from_fn(guard::measure))
-        .with_state(server)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::{
+        body::Body,
+        http::{Request, StatusCode, header},
+    };
+    use chatcore::{
+        chat::{Chat, NodeRole},
+        clock::SystemClock,
+        memory,
+    };
+    use tower_service::Service as _;
+
+    use super::*;
+    use crate::{
+        identity::{JwtAuthenticator, TokenRules},
+        server::ServerOptions,
+    };
+
+    fn of(role: NodeRole) -> Router {
+        let rules = TokenRules {
+            secret: vec![7; 32],
+            issuer: None,
+            audience: None,
+        };
+        let tokens = JwtAuthenticator::try_new(rules, Arc::new(SystemClock)).unwrap();
+        let chat = Chat::builder(memory::ports(1, Arc::new(SystemClock)));
+        let chat = chat.with_role(role).build().unwrap();
+        router(Server::new(
+            chat,
+            Arc::new(tokens),
+            ServerOptions::default(),
+        ))
+    }
+
+    #[tokio::test]
+    async fn a_worker_answers_probes_and_sends_everybody_else_away() {
+        let (mut worker, mut gateway) = (of(NodeRole::Worker), of(NodeRole::Gateway));
+        let paths = ["/", "/ws", "/api/me", "/api/dialogs/1", "/api/stream"];
+        for path in paths {
+            for method in ["GET", "POST", "OPTIONS"] {
+                let request = || Request::builder().method(method).uri(path);
+                let asked = request().body(Body::empty()).unwrap();
+                let answer = worker.call(asked).await.unwrap();
+                assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+                assert_eq!(answer.headers()[header::RETRY_AFTER], "1");
+                let text = axum::body::to_bytes(answer.into_body(), 1024)
+                    .await
+                    .unwrap();
+                let failure: Failure = serde_json::from_slice(&text).unwrap();
+                assert_eq!(failure.error.code, ErrorCode::Unavailable);
+                let asked = request().body(Body::empty()).unwrap();
+                let answer = gateway.call(asked).await.unwrap();
+                assert_ne!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+            }
+        }
+        for path in ["/healthz", "/readyz"] {
+            for router in [&mut worker, &mut gateway] {
+                let asked = Request::get(path).body(Body::empty()).unwrap();
+                assert_eq!(router.call(asked).await.unwrap().status(), StatusCode::OK);
+            }
+        }
+    }
 }

@@ -64,7 +64,14 @@ pub(crate) async fn why_not_ready(server: &Server) -> Vec<String> {
         why.push("draining: this node is leaving".to_owned());
     }
     let ports = server.chat().ports();
-    let journal = ports.journal.ready(Log::Commands, Partition(0));
+    let works_only = !server.chat().role().takes_sessions();
+    let journal = async {
+        // A gateway is of use as long as it may append. A worker must reach the journal to read it.
+        if works_only {
+            ports.journal.bounds(Log::Commands, Partition(0)).await?;
+        }
+        ports.journal.ready(Log::Commands, Partition(0)).await
+    };
     let (journal, store) = tokio::join!(
         timeout(PART_TIMEOUT, journal),
         timeout(PART_TIMEOUT, ports.leases.identity()),

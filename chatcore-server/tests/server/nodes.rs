@@ -4,6 +4,7 @@ use std::path::Path;
 
 use chatcore::{ids::Partition, journal::Log};
 use serde_json::{Value, json};
+use tokio_util::task::TaskTracker;
 
 use crate::{
     client::{Client, get, request, token},
@@ -46,9 +47,18 @@ impl Deployment {
     }
 
     pub(crate) async fn node(&self, name: &str) -> Process {
+        self.node_as(name, "all").await
+    }
+
+    async fn node_as(&self, name: &str, role: &str) -> Process {
         Process::demo(&[
             "--node",
             name,
+            "--role",
+            role,
+            // Who leaves has its people leave at once.
+            "--drain-ms",
+            "8000",
             "--data",
             self.folder().to_str().unwrap(),
             "--kafka-brokers",
@@ -120,11 +130,22 @@ impl Talk {
 
     /// One says something, then the other; both see both.
     pub(crate) async fn go_on(&mut self) {
+        self.ask().await;
+        self.answer().await;
+    }
+
+    /// The customer sends something; whether it arrives is not waited for.
+    async fn ask(&mut self) {
+        let count = self.said.len() as u64 / 2;
+        let ask = message(self.dialog, &format!("question {count}"), &Value::Null);
+        self.anna.command("anna", count + 3, ask).await;
+    }
+
+    /// It arrives, and the operator answers.
+    async fn answer(&mut self) {
         let stream = format!("dialog/{}", self.dialog);
         let count = self.said.len() as u64 / 2;
         let (question, answer) = (format!("question {count}"), format!("answer {count}"));
-        let ask = message(self.dialog, &question, &Value::Null);
-        self.anna.command("anna", count + 3, ask).await;
         assert!(is_accepted(&self.anna.reply(count + 3).await));
         self.olga.event(&stream, says(&question)).await;
         let reply = message(self.dialog, &answer, &self.epoch);
@@ -136,13 +157,27 @@ impl Talk {
 
     /// The customer comes back at another node, from where they were.
     async fn anna_moves(&mut self, to: &Process) {
-        let (positions, seen) = (self.anna.positions.clone(), self.anna.events.clone());
-        let token = token(to, "Anna").await;
-        self.anna = Client::socket(to).await;
-        self.anna.hello(&token, "tab-1", &positions).await;
+        let seen = self.anna.events.clone();
+        resume(&mut self.anna, ("Anna", "tab-1"), to).await;
         self.go_on().await;
         let twice = self.anna.events.keys().find(|key| seen.contains_key(*key));
         assert_eq!(twice, None, "what was had before came again");
+    }
+
+    /// The same of the operator.
+    async fn olga_moves(&mut self, to: &Process) {
+        resume(&mut self.olga, ("Olga", "tab-2"), to).await;
+        self.go_on().await;
+    }
+
+    /// A node is asked to leave, and they go on talking until it has. Whoever sits there must have
+    /// moved before it closes.
+    async fn until_ended(&mut self, mut node: Process) {
+        let ended = TaskTracker::new().spawn(async move { node.ended().await });
+        while !ended.is_finished() {
+            self.go_on().await;
+        }
+        assert!(ended.await.unwrap(), "the drain failed");
     }
 
     /// All that was said is there once and in order.
@@ -186,6 +221,95 @@ async fn the_two_sides_of_a_dialog_sit_on_different_nodes_and_any_node_may_die()
     }
     talk.check(&two).await;
     talk.check(&one).await;
+}
+
+/// A person comes back at another node, from where they were.
+async fn resume(client: &mut Client, (name, device): (&str, &str), to: &Process) {
+    let positions = client.positions.clone();
+    let token = token(to, name).await;
+    *client = Client::socket(to).await;
+    client.hello(&token, device, &positions).await;
+}
+
+#[tokio::test]
+async fn gateways_and_workers_may_die_while_people_talk() {
+    let Some(deployment) = Deployment::new() else {
+        return;
+    };
+    let one = deployment.node_as("gateway-1", "gateway").await;
+    let two = deployment.node_as("gateway-2", "gateway").await;
+    let first = deployment.node_as("worker-1", "worker").await;
+    let second = deployment.node_as("worker-2", "worker").await;
+    for node in [&one, &two, &first, &second] {
+        let (status, why) = get(&node.address, "/readyz", None).await;
+        assert_eq!((status, &why["ready"]), (200, &json!(true)), "{why}");
+    }
+    let (status, failure) = get(&first.address, "/api/me", None).await;
+    assert_eq!(
+        (status, &failure["error"]["code"]),
+        (503, &json!("unavailable"))
+    );
+
+    let mut talk = Talk::begin(&one, &two).await;
+    for _ in 0..3 {
+        talk.go_on().await;
+    }
+    talk.ask().await;
+    first.kill().await;
+    talk.answer().await;
+    for _ in 0..3 {
+        talk.go_on().await;
+    }
+    talk.ask().await;
+    one.kill().await;
+    resume(&mut talk.anna, ("Anna", "tab-1"), &two).await;
+    // It may have arrived, and has no answer: the same once more.
+    talk.ask().await;
+    talk.answer().await;
+    // What is there is worked off by nobody until a worker comes back.
+    second.kill().await;
+    talk.ask().await;
+    let third = deployment.node_as("worker-1", "worker").await;
+    talk.answer().await;
+    talk.check(&two).await;
+    drop(third);
+}
+
+#[tokio::test]
+async fn nodes_are_restarted_one_after_another_while_people_talk() {
+    let Some(deployment) = Deployment::new() else {
+        return;
+    };
+    let one = deployment.node("node-1").await;
+    let two = deployment.node_as("node-2", "gateway").await;
+    let three = deployment.node_as("node-3", "worker").await;
+    let mut talk = Talk::begin(&one, &two).await;
+    talk.go_on().await;
+
+    one.terminate().await;
+    talk.anna.next("reconnect").await;
+    talk.anna_moves(&two).await;
+    talk.until_ended(one).await;
+    let one = deployment.node("node-1").await;
+    talk.go_on().await;
+
+    two.terminate().await;
+    talk.anna.next("reconnect").await;
+    talk.anna_moves(&one).await;
+    talk.olga_moves(&one).await;
+    talk.until_ended(two).await;
+    let two = deployment.node_as("node-2", "gateway").await;
+    talk.anna_moves(&two).await;
+
+    three.terminate().await;
+    talk.until_ended(three).await;
+    let three = deployment.node_as("node-3", "worker").await;
+    for _ in 0..3 {
+        talk.go_on().await;
+    }
+    talk.check(&one).await;
+    talk.check(&two).await;
+    drop(three);
 }
 
 #[tokio::test]

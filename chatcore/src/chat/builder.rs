@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Chat, Inner, parts::Parts};
+use super::{Chat, Inner, NodeRole, parts::Parts};
 use crate::{
     bot::Bot,
     channel::ChannelAdapter,
@@ -29,6 +29,7 @@ pub struct ChatBuilder {
     ports: Ports,
     node: NodeId,
     epoch: Option<NodeEpoch>,
+    role: NodeRole,
     redactor: Arc<dyn Redactor>,
     sealer: Arc<dyn BodySealer>,
     rules: Rules,
@@ -45,6 +46,7 @@ impl ChatBuilder {
             ports,
             node: NodeId::literal("node"),
             epoch: None,
+            role: NodeRole::default(),
             redactor: Arc::new(NoRedaction),
             sealer: Arc::new(PlainSealer),
             rules: Rules::default(),
@@ -67,6 +69,14 @@ impl ChatBuilder {
     #[must_use]
     pub fn with_node_epoch(mut self, epoch: NodeEpoch) -> Self {
         self.epoch = Some(epoch);
+        self
+    }
+
+    /// What the node does. Default: everything. All else is given to each node alike, whatever it
+    /// does: a gateway, too, must know that there is a bot.
+    #[must_use]
+    pub fn with_role(mut self, role: NodeRole) -> Self {
+        self.role = role;
         self
     }
 
@@ -193,6 +203,7 @@ impl ChatBuilder {
                 hub: Arc::new(Hub::new(self.ports, self.sealer, node, self.hub)),
                 engine: Arc::new(engine),
                 edge: Arc::new(edge),
+                role: self.role,
                 desks: self.desks.into_iter().collect(),
                 effects,
                 parts: self.parts,

@@ -8,7 +8,8 @@ use crate::{
     content::Content,
     dialog::{CustomerCommand, Open},
     identity::{Assurance, Identity},
-    ids::{ChannelId, CustomerId, DeviceId, StaffId},
+    ids::{ChannelId, CustomerId, DeviceId, NodeId, Offset, Partition, StaffId},
+    journal::Log,
     memory,
     record::{Outcome, Reply},
     routing::{SessionEvent, StreamState},
@@ -61,6 +62,23 @@ fn open() -> Command<Content> {
         topic: None,
         settings: Default::default(),
     }))
+}
+
+/// A node of several on the same ports.
+fn node(ports: &Ports, name: &str, role: NodeRole) -> Chat {
+    let builder = Chat::builder(ports.clone()).with_node(NodeId::try_new(name).unwrap());
+    builder.with_role(role).build().unwrap()
+}
+
+/// Waits until it is so.
+async fn until(is_so: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(60), waiting);
+    waited.await.expect("it becomes so");
 }
 
 async fn while_running<T>(chat: &Chat, doing: impl Future<Output = T>) -> T {
@@ -161,4 +179,70 @@ async fn a_session_is_warned_and_ends_with_its_token() {
         assert_eq!(refused.kind(), ErrorKind::Closed);
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_takes_what_a_worker_decides() {
+    let clock = Arc::new(TokioClock(tokio::time::Instant::now()));
+    let ports = memory::ports(4, clock);
+    let gateway = node(&ports, "gateway", NodeRole::Gateway);
+    let worker = node(&ports, "worker", NodeRole::Worker);
+    while_running(&gateway, async {
+        let (sender, mut events) = gateway
+            .connect(connect(anna(), Duration::from_secs(3600)))
+            .unwrap()
+            .split();
+        let target = Target::Customer(CustomerId::try_new("anna").unwrap());
+        sender.send(target, 1, open()).await.unwrap();
+        let mut hear = async |is_it: fn(&SessionEvent) -> bool| {
+            while !is_it(&events.next().await.unwrap()) {}
+        };
+        hear(|event| matches!(event, SessionEvent::Durable { .. })).await;
+        let reply = |event: &SessionEvent| matches!(event, SessionEvent::Reply { .. });
+        // Longer than anything that is tried again.
+        let alone = tokio::time::timeout(Duration::from_secs(60), hear(reply)).await;
+        assert!(alone.is_err(), "a gateway decided something");
+        while_running(&worker, hear(reply)).await;
+    })
+    .await;
+    let commands = gateway.engine_stats().all();
+    assert!(
+        commands.iter().all(|(_, count)| *count == 0),
+        "{commands:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_takes_no_sessions_and_is_among_the_living() {
+    let clock = Arc::new(TokioClock(tokio::time::Instant::now()));
+    let ports = memory::ports(4, clock);
+    let worker = node(&ports, "worker", NodeRole::Worker);
+    while_running(&worker, async {
+        let refused = worker.connect(connect(anna(), Duration::from_secs(3600)));
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Closed);
+        assert!(refused.to_string().contains("worker"), "{refused}");
+        // The engine asks who lives before it says that a command kills.
+        until(async || ports.leases.alive().await.unwrap() == [worker.node().clone()]).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_desks_are_written_down_in_every_role() {
+    for role in [NodeRole::All, NodeRole::Gateway, NodeRole::Worker] {
+        let clock = Arc::new(TokioClock(tokio::time::Instant::now()));
+        let ports = memory::ports(1, clock);
+        let desk = DeskId::try_new("second").unwrap();
+        let builder = Chat::builder(ports.clone()).with_role(role);
+        let chat = builder
+            .with_desk(desk, DeskConfig::default())
+            .build()
+            .unwrap();
+        let written = until(async || {
+            let bounds = ports.journal.bounds(Log::Commands, Partition(0)).await;
+            bounds.unwrap().1 > Offset(0)
+        });
+        while_running(&chat, written).await;
+    }
 }
