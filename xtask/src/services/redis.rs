@@ -74,6 +74,10 @@ fn as_server(program: &Path, port: u16) -> Launch {
         .args(["--save", "", "--appendonly", "no"])
         .args(["--repl-diskless-sync-delay", "0"])
         .args(["--repl-ping-replica-period", "1"])
+        // As in production, but for the lag: there it is 2 s, and a busy machine stands still for
+        // longer now and then.
+        .args(["--min-replicas-to-write", "1"])
+        .args(["--min-replicas-max-lag", "10"])
 }
 
 /// A Sentinel writes into its own configuration. Below a second it would take a short pause for a
