@@ -30,7 +30,7 @@ usage: cargo xtask <chore>
 
   setup                   bring what the tests need: browser, node packages, python runner, cargo-deny
   test                    set up, then run every stage, and sum up
-  test --list             name the stages and their time caps
+  test --list             name the stages, what they should take, and their time caps
   test --only <stage>     run this stage alone, without setup; may be given more than once
   websocket               run the Autobahn cases against the server's accept loop
   bench [--quick] [names] load the relay and the server in turn, and print the table of docs/benchmarks.md

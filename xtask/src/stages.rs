@@ -13,29 +13,39 @@ use crate::project::Project;
 #[derive(Debug)]
 pub(crate) struct Stage {
     pub(crate) name: &'static str,
+    /// What it should take on two quiet cores, with room. Past this is told, and nothing more.
+    pub(crate) budget_minutes: u64,
     /// Past this the stage is ended, with every process it started.
     pub(crate) cap_minutes: u64,
     /// What it runs, one after another, up to the first that fails.
     pub(crate) commands: fn(&Project) -> Result<Vec<Command>>,
 }
 
+/// What the budgets of all stages may come to. A run that takes longer is run less often.
+#[cfg(test)]
+const BUDGET_MINUTES: u64 = 50;
+
+/// Kept for a proof on real processes, which has no stage yet.
+#[cfg(test)]
+const RESERVED_MINUTES: u64 = 4;
+
 /// Every stage. The caps are several times what a cold run takes on two cores.
 #[rustfmt::skip]
 pub(crate) const STAGES: &[Stage] = &[
-    Stage { name: "setup", cap_minutes: 15, commands: |p| Ok(vec![p.chore(&["setup"])]) },
-    Stage { name: "fmt", cap_minutes: 1, commands: |p| Ok(vec![p.cargo(&["fmt", "--all", "--check"])]) },
-    Stage { name: "clippy", cap_minutes: 12, commands: |p| Ok(vec![clippy(p)]) },
-    Stage { name: "doc", cap_minutes: 10, commands: |p| Ok(vec![doc(p)]) },
-    Stage { name: "deny", cap_minutes: 2, commands: |p| Ok(vec![deny(p)]) },
-    Stage { name: "rules", cap_minutes: 2, commands: |p| Ok(vec![p.chore(&["rules"])]) },
-    Stage { name: "test", cap_minutes: 25, commands: |p| Ok(vec![cargo_test(p)]) },
-    Stage { name: "simulate", cap_minutes: 20, commands: |p| Ok(vec![p.chore(&["simulate", "--from", SEEDS_FROM, "--seeds", SEEDS])]) },
-    Stage { name: "sabotage", cap_minutes: 15, commands: |p| Ok(vec![p.chore(&["simulate", "--sabotage", "all", "--from", SEEDS_FROM, "--seeds", SEEDS])]) },
-    Stage { name: "examples", cap_minutes: 8, commands: |p| Ok(examples(p)) },
-    Stage { name: "types", cap_minutes: 2, commands: |p| Ok(all_types(p)) },
-    Stage { name: "pages", cap_minutes: 3, commands: |p| Ok(vec![node_tests(p, "chatcore-server/web", ".test.js")?]) },
-    Stage { name: "websocket", cap_minutes: 10, commands: |p| Ok(vec![p.chore(&["websocket"])]) },
-    Stage { name: "browser", cap_minutes: 10, commands: browser },
+    Stage { name: "setup", budget_minutes: 2, cap_minutes: 15, commands: |p| Ok(vec![p.chore(&["setup"])]) },
+    Stage { name: "fmt", budget_minutes: 1, cap_minutes: 1, commands: |p| Ok(vec![p.cargo(&["fmt", "--all", "--check"])]) },
+    Stage { name: "clippy", budget_minutes: 5, cap_minutes: 12, commands: |p| Ok(vec![clippy(p)]) },
+    Stage { name: "doc", budget_minutes: 3, cap_minutes: 10, commands: |p| Ok(vec![doc(p)]) },
+    Stage { name: "deny", budget_minutes: 1, cap_minutes: 2, commands: |p| Ok(vec![deny(p)]) },
+    Stage { name: "rules", budget_minutes: 1, cap_minutes: 2, commands: |p| Ok(vec![p.chore(&["rules"])]) },
+    Stage { name: "test", budget_minutes: 13, cap_minutes: 25, commands: |p| Ok(vec![cargo_test(p)]) },
+    Stage { name: "simulate", budget_minutes: 7, cap_minutes: 20, commands: |p| Ok(vec![p.chore(&["simulate", "--from", SEEDS_FROM, "--seeds", SEEDS])]) },
+    Stage { name: "sabotage", budget_minutes: 5, cap_minutes: 15, commands: |p| Ok(vec![p.chore(&["simulate", "--sabotage", "all", "--from", SEEDS_FROM, "--seeds", SEEDS])]) },
+    Stage { name: "examples", budget_minutes: 2, cap_minutes: 8, commands: |p| Ok(examples(p)) },
+    Stage { name: "types", budget_minutes: 1, cap_minutes: 2, commands: |p| Ok(all_types(p)) },
+    Stage { name: "pages", budget_minutes: 1, cap_minutes: 3, commands: |p| Ok(vec![node_tests(p, "chatcore-server/web", ".test.js")?]) },
+    Stage { name: "websocket", budget_minutes: 1, cap_minutes: 10, commands: |p| Ok(vec![p.chore(&["websocket"])]) },
+    Stage { name: "browser", budget_minutes: 3, cap_minutes: 10, commands: browser },
 ];
 
 /// The first of the simulated runs.
@@ -134,4 +144,21 @@ fn node_tests(project: &Project, folder: &str, ending: &str) -> Result<Command> 
         .args(["--test", "--test-reporter=spec", "--test-concurrency=1"])
         .args(files);
     Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BUDGET_MINUTES, RESERVED_MINUTES, STAGES};
+
+    #[test]
+    fn the_budgets_come_to_no_more_than_the_whole_may_take() {
+        let planned: u64 = STAGES.iter().map(|stage| stage.budget_minutes).sum();
+        assert!(
+            planned + RESERVED_MINUTES <= BUDGET_MINUTES,
+            "{planned} min"
+        );
+        for stage in STAGES {
+            assert!(stage.budget_minutes <= stage.cap_minutes, "{}", stage.name);
+        }
+    }
 }

@@ -47,7 +47,23 @@ fn only_one(words: &[&str]) -> Result<&'static str> {
 struct Report {
     name: &'static str,
     took: Duration,
+    budget: Duration,
     passed: bool,
+}
+
+impl Report {
+    /// A line of the table: how it went, what it took, and what it should.
+    fn line(&self) -> String {
+        let verdict = if self.passed { "passed" } else { "FAILED" };
+        let (name, took) = (self.name, self.took.as_secs_f64());
+        let over = if self.took > self.budget {
+            ", over"
+        } else {
+            ""
+        };
+        let budget = self.budget.as_secs() / 60;
+        format!("{name:<12} {verdict} {took:>8.1} s of {budget:>2} min{over}")
+    }
 }
 
 /// Runs what was chosen, sums up, and says by the exit code whether all passed.
@@ -55,7 +71,8 @@ pub(crate) fn run(project: &Project, choice: &Choice) -> Result<ExitCode> {
     let stages: Vec<&Stage> = match choice {
         Choice::List => {
             for stage in STAGES {
-                println!("{:<12} at most {:>2} min", stage.name, stage.cap_minutes);
+                let (budget, cap) = (stage.budget_minutes, stage.cap_minutes);
+                println!("{:<12} {budget:>2} min, at most {cap:>2} min", stage.name);
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -106,6 +123,7 @@ fn run_stage(project: &Project, stage: &Stage) -> Result<Report> {
     Ok(Report {
         name: stage.name,
         took,
+        budget: Duration::from_secs(stage.budget_minutes * 60),
         passed,
     })
 }
@@ -114,16 +132,15 @@ fn run_stage(project: &Project, stage: &Stage) -> Result<Report> {
 fn sum_up(reports: &[Report]) -> ExitCode {
     println!();
     for report in reports {
-        let verdict = if report.passed { "passed" } else { "FAILED" };
-        println!(
-            "{:<12} {verdict} {:>8.1} s",
-            report.name,
-            report.took.as_secs_f64()
-        );
+        println!("{}", report.line());
     }
+    let took: Duration = reports.iter().map(|report| report.took).sum();
+    let budget: Duration = reports.iter().map(|report| report.budget).sum();
+    let (took, budget) = (took.as_secs_f64() / 60.0, budget.as_secs() / 60);
+    println!("\nin all {took:.1} min of {budget} min");
     let passed = reports.iter().filter(|report| report.passed).count();
     let failed = reports.len() - passed;
-    println!("\n{passed} passed, {failed} failed");
+    println!("{passed} passed, {failed} failed");
     if failed == 0 {
         ExitCode::SUCCESS
     } else {
@@ -133,7 +150,26 @@ fn sum_up(reports: &[Report]) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use super::Choice;
+    use std::time::Duration;
+
+    use super::{Choice, Report};
+
+    #[test]
+    fn the_table_tells_what_took_longer_than_it_should() {
+        let mut report = Report {
+            name: "fmt",
+            took: Duration::from_secs(60),
+            budget: Duration::from_secs(60),
+            passed: true,
+        };
+        assert_eq!(report.line(), "fmt          passed     60.0 s of  1 min");
+        report.took += Duration::from_millis(100);
+        report.passed = false;
+        assert_eq!(
+            report.line(),
+            "fmt          FAILED     60.1 s of  1 min, over"
+        );
+    }
 
     #[test]
     fn stages_are_chosen_by_name() {
