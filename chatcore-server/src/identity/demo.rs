@@ -1,7 +1,14 @@
 //! The people of the demo, with ready tokens. Anybody who reaches a demo is anybody they like: it
 //! listens on the loopback interface only, unless told twice.
 
-use std::{collections::BTreeMap, fs, io::Write as _, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Write as _},
+    path::Path,
+    thread,
+    time::Duration,
+};
 
 use chatcore::{
     clock::Timestamp,
@@ -28,6 +35,9 @@ const PEOPLE: [(&str, &str, Role); 5] = [
 const TOKEN_SECONDS: i64 = 30 * 24 * 60 * 60;
 const SECRET_FILE: &str = "demo-secret";
 const SECRET_BYTES: usize = 32;
+/// Looks at a secret that is not whole yet, and the pause between two: a second in all.
+const WHOLE_AFTER: u32 = 50;
+const WHOLE_WAIT: Duration = Duration::from_millis(20);
 
 /// A person of the demo.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -115,41 +125,58 @@ pub fn demo_desk() -> Result<DeskConfig> {
 }
 
 /// The demo's secret: kept in the folder, so that its tokens outlive a restart; only in memory
-/// without a folder.
+/// without a folder. Of nodes that begin in one folder at the same moment one makes it, and the
+/// others wait for it, for a second at most.
 ///
 /// # Errors
-/// `Storage` when it can't be read, made or written.
+/// `Storage` when it can't be read, made or written; `Corrupt` when it is not whole.
 pub fn kept_secret(folder: Option<&Path>) -> Result<Vec<u8>> {
     let Some(folder) = folder else {
         return fresh_secret();
     };
     let path = folder.join(SECRET_FILE);
-    let failed = |error: std::io::Error| {
+    let failed = |error: io::Error| {
         Error::new(ErrorKind::Storage, "keep the demo's secret")
             .with_context("file", path.display())
             .with_source(error)
     };
-    match fs::read(&path) {
-        Ok(secret) if secret.len() == SECRET_BYTES => return Ok(secret),
-        Ok(secret) => {
-            return Err(Error::new(ErrorKind::Corrupt, "read the demo's secret")
-                .with_context("file", path.display())
-                .with_context("bytes", secret.len())
-                .with_context("expected", SECRET_BYTES));
+    let mut found = 0;
+    for _ in 0..WHOLE_AFTER {
+        match fs::read(&path) {
+            Ok(secret) if secret.len() == SECRET_BYTES => return Ok(secret),
+            // Another node writes it at this moment, or has ended while it did.
+            Ok(secret) => {
+                found = secret.len();
+                thread::sleep(WHOLE_WAIT);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let secret = fresh_secret()?;
+                match write_new(folder, &path, &secret) {
+                    Ok(()) => return Ok(secret),
+                    // Another node was first: theirs is everybody's.
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                    Err(error) => return Err(failed(error)),
+                }
+            }
+            Err(error) => return Err(failed(error)),
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(failed(error)),
     }
-    let secret = fresh_secret()?;
-    fs::create_dir_all(folder).map_err(failed)?;
+    Err(Error::new(ErrorKind::Corrupt, "read the demo's secret")
+        .with_context("file", path.display())
+        .with_context("bytes", found)
+        .with_context("expected", SECRET_BYTES))
+}
+
+/// Writes a file that is not there yet, for this account alone.
+fn write_new(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&path).map_err(failed)?;
-    file.write_all(&secret).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    Ok(secret)
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 fn fresh_secret() -> Result<Vec<u8>> {

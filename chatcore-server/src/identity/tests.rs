@@ -163,3 +163,34 @@ fn the_demo_keeps_its_secret_so_that_tokens_outlive_a_restart() {
     }
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+#[test]
+fn nodes_that_begin_at_once_in_an_empty_folder_have_one_secret() {
+    const NODES: usize = 8;
+    for _round in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("data");
+        let at_once = std::sync::Barrier::new(NODES);
+        let secrets: Vec<_> = std::thread::scope(|scope| {
+            let begin = || {
+                at_once.wait();
+                kept_secret(Some(&folder))
+            };
+            let nodes: Vec<_> = (0..NODES).map(|_| scope.spawn(begin)).collect();
+            nodes.into_iter().map(|node| node.join().unwrap()).collect()
+        });
+        let first = secrets[0].as_ref().unwrap();
+        assert!(
+            secrets.iter().all(|s| s.as_ref().is_ok_and(|s| s == first)),
+            "{secrets:?}"
+        );
+    }
+}
+
+#[test]
+fn a_secret_that_was_not_written_whole_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("demo-secret"), b"half").unwrap();
+    let refused = kept_secret(Some(folder.path())).unwrap_err();
+    assert_eq!(refused.kind(), chatcore::error::ErrorKind::Corrupt);
+}
