@@ -6,8 +6,8 @@ use chatcore::error::{Error, ErrorKind, Result};
 
 const PARSE: &str = "read the store's address";
 /// What an address looks like, for who wrote another one.
-const EXPECTED: &str =
-    "redis://[user:password@]host[:port] or redis+sentinel://[user:password@]host:port,.../name";
+const EXPECTED: &str = "redis://[user:password@]host[:port] or redis+sentinel://[user:password@]host:port,.../name\
+     [?sentinel_user=user&sentinel_password=password]";
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
 
@@ -76,7 +76,9 @@ pub enum Found {
 }
 
 /// Where the store is: `redis://host:port`, or `redis+sentinel://host:port,host:port/name`, either
-/// with `user:password@` in front of the host.
+/// with `user:password@` in front of the host; Sentinels that want a login of their own get that of
+/// `?sentinel_user=user&sentinel_password=password` after the name. What has a special character in
+/// a login is written as `%40` for `@`.
 ///
 /// ```
 /// use chatcore_keydb::Address;
@@ -89,12 +91,14 @@ pub enum Found {
 pub struct Address {
     /// How the primary is found.
     pub found: Found,
-    /// As whom to log in to it; Sentinels are asked without.
+    /// As whom to log in to it.
     pub login: Option<Login>,
+    /// As whom to ask the Sentinels; without a login if there is none.
+    pub sentinel_login: Option<Login>,
 }
 
 impl fmt::Display for Address {
-    /// Without the login.
+    /// Without the logins.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.found {
             Found::Direct(server) => write!(f, "redis://{server}"),
@@ -122,11 +126,19 @@ impl FromStr for Address {
             None => (None, rest),
         };
         let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (path, query) = match path.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (path, None),
+        };
+        let sentinel_login = query.map(parse_query).transpose().map_err(invalid)?;
         let servers = |port| {
             let all = hosts.split(',').map(|host| parse_host(host, port));
             all.collect::<Result<Vec<_>, _>>().map_err(invalid)
         };
         let found = match scheme {
+            "redis" if query.is_some() => {
+                return Err(invalid("a login for Sentinels without any"));
+            }
             "redis" if !path.is_empty() => {
                 return Err(invalid(
                     "a database number: give each deployment a key prefix instead",
@@ -146,7 +158,11 @@ impl FromStr for Address {
             "rediss" | "rediss+sentinel" => return Err(invalid("TLS, which is not there yet")),
             _ => return Err(invalid("an unknown scheme")),
         };
-        Ok(Self { found, login })
+        Ok(Self {
+            found,
+            login,
+            sentinel_login,
+        })
     }
 }
 
@@ -156,6 +172,27 @@ fn parse_login(text: &str) -> Result<Login, &'static str> {
     Ok(Login {
         user: (!user.is_empty()).then_some(user),
         password: Secret(percent_decoded(password)?),
+    })
+}
+
+/// The login for Sentinels.
+fn parse_query(text: &str) -> Result<Login, &'static str> {
+    let (mut user, mut password) = (None, None);
+    for pair in text.split('&') {
+        let (name, value) = pair.split_once('=').ok_or("a parameter without a value")?;
+        let place = match name {
+            "sentinel_user" => &mut user,
+            "sentinel_password" => &mut password,
+            _ => return Err("an unknown parameter"),
+        };
+        if place.replace(percent_decoded(value)?).is_some() {
+            return Err("a parameter that comes twice");
+        }
+    }
+    let password = password.ok_or("a login for Sentinels without a password")?;
+    Ok(Login {
+        user: user.filter(|user| !user.is_empty()),
+        password: Secret(password),
     })
 }
 
@@ -327,6 +364,22 @@ mod tests {
         assert_eq!(login.user.as_deref(), Some("chat"));
         assert_eq!(login.password.expose(), "p@s:s");
         assert_eq!(sentinels.to_string(), "redis+sentinel://a:1,b:26379/main");
+        assert_eq!(sentinels.sentinel_login, None);
+    }
+
+    #[test]
+    fn sentinels_may_have_a_login_of_their_own() {
+        let text = "redis+sentinel://:one@a/main?sentinel_user=watch&sentinel_password=t%26wo";
+        let address: Address = text.parse().unwrap();
+        let login = address.sentinel_login.clone().unwrap();
+        assert_eq!(login.user.as_deref(), Some("watch"));
+        assert_eq!(login.password.expose(), "t&wo");
+        assert_eq!(address.login.clone().unwrap().password.expose(), "one");
+        assert_eq!(address.to_string(), "redis+sentinel://a:26379/main");
+        assert!(!format!("{address:?}").contains("t&wo"));
+        let text = "redis+sentinel://a/main?sentinel_password=two";
+        let login = text.parse::<Address>().unwrap().sentinel_login.unwrap();
+        assert_eq!(login.user, None);
     }
 
     #[test]
@@ -342,6 +395,15 @@ mod tests {
             ("rediss://a", "TLS"),
             ("redis://secret@a", "without a password"),
             ("redis://u:secret%4@a", "hexadecimal"),
+            ("redis://a/?sentinel_password=secret", "without any"),
+            ("redis+sentinel://a/?sentinel_password=secret", "no name"),
+            ("redis+sentinel://a/b?sentinel_user=u", "without a password"),
+            ("redis+sentinel://a/b?password=secret", "unknown parameter"),
+            ("redis+sentinel://a/b?sentinel_password", "without a value"),
+            (
+                "redis+sentinel://a/b?sentinel_password=secret&sentinel_password=x",
+                "comes twice",
+            ),
         ] {
             let error = text.parse::<Address>().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid);

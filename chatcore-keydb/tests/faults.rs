@@ -341,3 +341,26 @@ async fn sentinels_lead_to_the_new_primary_and_nobody_writes_to_the_paused_one()
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("majority"), "{error}");
 }
+
+#[tokio::test]
+async fn sentinels_are_asked_with_their_own_login() {
+    let Some(program) = program() else { return };
+    let primary = Server::start(&program, free_port(), &["--requirepass", "one"]);
+    let sentinel = Server::start_sentinel(&program, primary.port);
+    let told = sentinel
+        .ask("ACL SETUSER watch on >two ~* &* +@all")
+        .unwrap();
+    assert!(told.contains("OK"), "{told}");
+    let told = sentinel.ask("ACL SETUSER default off").unwrap();
+    assert!(told.contains("OK"), "{told}");
+    let port = sentinel.port;
+    let address = |login: &str| format!("redis+sentinel://:one@127.0.0.1:{port}/test{login}");
+    let known = address("?sentinel_user=watch&sentinel_password=two");
+    let store = connect(&known).await.unwrap();
+    assert!(store.figures().is_up);
+    store.shutdown().await;
+    for refused in ["", "?sentinel_user=watch&sentinel_password=three"] {
+        let error = connect_in_vain(&address(refused)).await;
+        assert_eq!(error.kind(), ErrorKind::Forbidden, "{error}");
+    }
+}

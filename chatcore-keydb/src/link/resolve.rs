@@ -49,7 +49,7 @@ async fn ask_sentinel(config: &Config, sentinel: &HostPort, name: &str) -> Resul
     let Dialled {
         mut connection,
         driver,
-    } = dial(config, sentinel, None).await?;
+    } = dial(config, sentinel, config.address.sentinel_login.as_ref()).await?;
     let mut question = Pipeline::new();
     let mut get = command("SENTINEL");
     get.arg("get-master-addr-by-name").arg(name);
