@@ -313,23 +313,41 @@ impl Config {
                 .prefix
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        let some_time = "expected more than zero";
         let fields = [
-            ("partitions", self.partitions > 0),
-            ("prefix", is_prefix),
-            ("connections", (1..=64).contains(&self.connections)),
-            ("calls_max", (1..=65_536).contains(&self.calls_max)),
-            ("entry_wait_max", !self.entry_wait_max.is_zero()),
-            ("primary_wait_max", !self.primary_wait_max.is_zero()),
-            ("connect_max", !self.connect_max.is_zero()),
-            ("answer_max", !self.answer_max.is_zero()),
-            ("watch_every", !self.watch_every.is_zero()),
-            ("start_max", !self.start_max.is_zero()),
+            ("partitions", self.partitions > 0, "expected one at least"),
+            (
+                "prefix",
+                is_prefix,
+                "expected 1 to 32 letters, digits and `._-`",
+            ),
+            (
+                "connections",
+                (1..=64).contains(&self.connections),
+                "expected 1 to 64",
+            ),
+            (
+                "calls_max",
+                (1..=65_536).contains(&self.calls_max),
+                "expected 1 to 65536",
+            ),
+            ("entry_wait_max", !self.entry_wait_max.is_zero(), some_time),
+            (
+                "primary_wait_max",
+                !self.primary_wait_max.is_zero(),
+                some_time,
+            ),
+            ("connect_max", !self.connect_max.is_zero(), some_time),
+            ("answer_max", !self.answer_max.is_zero(), some_time),
+            ("watch_every", !self.watch_every.is_zero(), some_time),
+            ("start_max", !self.start_max.is_zero(), some_time),
         ];
-        match fields.into_iter().find(|(_, is_good)| !is_good) {
+        match fields.into_iter().find(|(_, is_good, _)| !is_good) {
             None => Ok(()),
-            Some((field, _)) => {
+            Some((field, _, expected)) => {
                 Err(Error::new(ErrorKind::Invalid, "configure the store")
-                    .with_context("field", field))
+                    .with_context("field", field)
+                    .with_context("why", expected))
             }
         }
     }

@@ -1,6 +1,13 @@
 //! One run: servers of its own, people who talk, one fault or two, and the verdict.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, bail};
 use chatcore::{
@@ -29,6 +36,8 @@ use crate::{
     world::World,
 };
 
+/// Runs so far: each has topics and keys of its own.
+static RUNS: AtomicU64 = AtomicU64::new(1);
 /// Far in the future, in seconds since 1970.
 const EXPIRES: u64 = 4_000_000_000;
 /// How long people talk before the fault, and after it.
@@ -52,7 +61,7 @@ pub(crate) async fn run(
         std::fs::remove_dir_all(folder)?;
     }
     std::fs::create_dir_all(folder)?;
-    let deployment = deployment(options, services, faults, seed, folder)?;
+    let deployment = deployment(options, services, seed, folder)?;
     deployment.write_config(
         options.operators,
         options.dialogs / options.operators.max(1) + 2,
@@ -131,18 +140,20 @@ async fn talk(arena: &Arena<'_>, faults: &[Fault]) -> Result<()> {
 fn deployment(
     options: &Options,
     services: &Services,
-    faults: &[Fault],
     seed: u64,
     folder: &Path,
 ) -> Result<Deployment> {
-    let names: Vec<&str> = faults.iter().map(|fault| fault.name()).collect();
     let brokers = u16::try_from(services.brokers.len())?;
     Ok(Deployment {
         program: options.server.clone(),
         folder: folder.to_owned(),
         kafka: services.kafka.clone(),
         keydb: services.keydb.clone(),
-        prefix: format!("prove-{seed}-{}-{}", names.join("-"), std::process::id()),
+        prefix: format!(
+            "prove-{}-{seed}-{}",
+            std::process::id(),
+            RUNS.fetch_add(1, Ordering::Relaxed)
+        ),
         replication: brokers.max(1),
         sabotage: options.sabotage.clone(),
     })

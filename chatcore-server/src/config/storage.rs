@@ -72,10 +72,10 @@ pub(super) fn read(sources: &mut Sources) -> Option<Storage> {
     }
     let prefix = sources.take("prefix").unwrap_or_default();
     let is_fine = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
-    if prefix.is_empty() || prefix.len() > 64 || !prefix.chars().all(is_fine) {
+    if prefix.is_empty() || prefix.len() > 32 || !prefix.chars().all(is_fine) {
         sources.problem(
             "prefix",
-            "can't be used; expected 1 to 64 letters, digits and .-_",
+            "can't be used; expected 1 to 32 letters, digits and .-_",
         );
     }
     let replication = sources.number("kafka_replication", 1..=100);
