@@ -28,6 +28,8 @@ pub(crate) const ABOUT: &str = "about";
 const OPEN: &str = "open the journal";
 const TRY_EVERY: Duration = Duration::from_millis(500);
 const ASK_MAX: Duration = Duration::from_secs(10);
+/// How long all brokers may take to hear of a topic.
+const KNOWN_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a topic must be like.
 struct Wanted {
@@ -248,9 +250,25 @@ async fn make(config: &KafkaConfig, admin: &Admin, missing: &[&'static str]) -> 
     Ok(())
 }
 
-/// Compares the settings: what nothing works with is an error that names all of it, what weakens a
-/// promise is answered.
+/// A topic's settings by name, or why they are not known.
+type Settings = std::result::Result<BTreeMap<String, Option<String>>, String>;
+
+/// Asks for the settings and compares them, as [`compare`] says. Where there are several brokers,
+/// one that has not heard yet of a topic that was made just now tells nothing of it: it is asked
+/// again, for a while.
 async fn check(config: &KafkaConfig, admin: &Admin) -> Result<Vec<String>> {
+    let until = Instant::now() + KNOWN_WITHIN;
+    loop {
+        let all = describe(config, admin).await?;
+        if all.iter().all(Settings::is_ok) || Instant::now() > until {
+            return compare(config, &all);
+        }
+        tokio::time::sleep(TRY_EVERY).await;
+    }
+}
+
+/// The settings of each topic, in the order of [`ALL`].
+async fn describe(config: &KafkaConfig, admin: &Admin) -> Result<Vec<Settings>> {
     let names: Vec<_> = ALL.iter().map(|wanted| config.topic(wanted.name)).collect();
     let asked: Vec<_> = names
         .iter()
@@ -259,17 +277,33 @@ async fn check(config: &KafkaConfig, admin: &Admin) -> Result<Vec<String>> {
     let options = AdminOptions::new().request_timeout(Some(ASK_MAX));
     let described = admin.describe_configs(&asked, &options).await;
     let described = described.map_err(|error| from_kafka(error, OPEN))?;
+    let settings = described.into_iter().map(|described| {
+        let settings = described.map_err(|code| code.to_string())?;
+        let settings: BTreeMap<_, _> = settings
+            .entry_map()
+            .into_iter()
+            .map(|(k, v)| (k.to_owned(), v.value.clone()))
+            .collect();
+        // A refusal for one topic comes as this, too: the client does not hand on its code.
+        match settings.is_empty() {
+            true => Err("the broker tells none".to_owned()),
+            false => Ok(settings),
+        }
+    });
+    Ok(settings.collect())
+}
+
+/// Compares the settings: what nothing works with is an error that names all of it, what weakens a
+/// promise is answered.
+fn compare(config: &KafkaConfig, all: &[Settings]) -> Result<Vec<String>> {
     let (mut wrong, mut weak) = (Vec::new(), Vec::new());
-    for ((wanted, name), described) in ALL.iter().zip(&names).zip(described) {
-        let settings = match described {
-            Ok(settings) => settings
-                .entry_map()
-                .into_iter()
-                .map(|(k, v)| (k.to_owned(), v.value.clone()))
-                .collect::<BTreeMap<_, _>>(),
+    for (wanted, settings) in ALL.iter().zip(all) {
+        let name = config.topic(wanted.name);
+        let settings = match settings {
+            Ok(settings) => settings,
             // Who may not ask is told, and goes on: the settings are the platform's.
-            Err(code) => {
-                weak.push(format!("{name}: its settings can't be read: {code}"));
+            Err(why) => {
+                weak.push(format!("{name}: its settings can't be read: {why}"));
                 continue;
             }
         };
@@ -292,4 +326,26 @@ async fn check(config: &KafkaConfig, admin: &Admin) -> Result<Vec<String>> {
         return Ok(weak);
     }
     Err(Error::new(ErrorKind::Invalid, OPEN).with_context("topics", wrong.join("; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_are_not_told_are_no_other_settings() {
+        let config = KafkaConfig::new("k:9092", "chat");
+        let silent: Settings = Err("the broker tells none".to_owned());
+        let told = compare(&config, &vec![silent; ALL.len()]).unwrap();
+        assert_eq!(told.len(), ALL.len());
+        assert!(told[0].starts_with("chat.about: its settings can't be read"));
+        let other = BTreeMap::from([("cleanup.policy".to_owned(), Some("delete".to_owned()))]);
+        let refused = compare(&config, &vec![Ok(other); ALL.len()]).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Invalid);
+        let text = refused.to_string();
+        assert!(
+            text.contains("cleanup.policy is delete, expected compact"),
+            "{text}"
+        );
+    }
 }

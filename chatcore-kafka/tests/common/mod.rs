@@ -44,6 +44,12 @@ pub(crate) fn config() -> Option<KafkaConfig> {
     let mut config = KafkaConfig::new(&bootstrap, &prefix);
     config.partitions = PARTITIONS;
     config.records_max = 1_000;
+    // As in production, where there are enough brokers for it.
+    config.replication = if bootstrap.split(',').count() < 3 {
+        1
+    } else {
+        3
+    };
     Some(config)
 }
 
@@ -80,7 +86,11 @@ pub(crate) async fn make_topic(
     partitions: i32,
     settings: &[(&str, &str)],
 ) {
-    let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+    let mut topic = NewTopic::new(
+        name,
+        partitions,
+        TopicReplication::Fixed(i32::from(config.replication)),
+    );
     for (name, value) in settings {
         topic = topic.set(name, value);
     }
