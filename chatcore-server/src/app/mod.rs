@@ -35,6 +35,7 @@ use crate::{
 };
 use drain::{Deadline, Signals};
 use parts::Parts;
+use storage::Opened;
 
 /// How often histograms are folded.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -51,7 +52,9 @@ pub async fn run(config: Config) -> Result<()> {
     let metrics = metrics::install()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (tokens, demo) = authenticator(&config, Arc::clone(&clock))?;
-    let storage = storage::open(&config, Arc::clone(&clock)).await?;
+    let Some(storage) = opened(&config, &clock, &mut signals).await? else {
+        return Ok(());
+    };
     let chat = build_chat(&config, storage.ports())?;
     let options = ServerOptions {
         origins: config.origins.clone(),
@@ -116,6 +119,22 @@ pub async fn run(config: Config) -> Result<()> {
     match failed {
         None => Ok(()),
         Some(failure) => bail!(failure),
+    }
+}
+
+/// The storage; none if it was asked to leave before that was open. Services that are not there are
+/// waited for, which may be long.
+async fn opened(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    signals: &mut Signals,
+) -> Result<Option<Opened>> {
+    tokio::select! {
+        opened = storage::open(config, Arc::clone(clock)) => Ok(Some(opened?)),
+        () = signals.next() => {
+            tracing::info!("asked to leave before the storage was open");
+            Ok(None)
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     client::{Client, get, request, token},
-    process::{Process, refused, said},
+    process::{Process, refused, said, terminated_after},
 };
 
 /// What all nodes of a deployment have in common.
@@ -434,4 +434,22 @@ async fn services_that_do_not_go_together_are_refused_at_the_start() {
         said.contains("is set without kafka_brokers; expected both"),
         "{said}"
     );
+}
+
+#[tokio::test]
+async fn a_node_that_waits_for_its_services_leaves_when_it_is_asked_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().to_str().unwrap();
+    let services = [
+        "--kafka-brokers",
+        "127.0.0.1:1",
+        "--keydb-url",
+        "redis://127.0.0.1:1",
+    ];
+    let flags = [
+        &services[..],
+        &["--data", folder, "--listen", "127.0.0.1:0"],
+    ]
+    .concat();
+    assert!(terminated_after("waiting for Kafka", &flags).await);
 }

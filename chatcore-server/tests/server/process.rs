@@ -88,6 +88,24 @@ impl Process {
     }
 }
 
+/// Starts a demo that never listens, asks it to leave as soon as it has said this, and waits for its
+/// end; whether it was a good one.
+pub(crate) async fn terminated_after(said: &str, flags: &[&str]) -> bool {
+    let mut child = command(&[&["--demo"], flags].concat()).spawn().unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains(said) {
+        line.clear();
+        let read = timeout(LONG, errors.read_line(&mut line)).await;
+        assert_ne!(read.expect("it says something").unwrap(), 0, "it ended");
+    }
+    let id = child.id().unwrap().to_string();
+    let status = Command::new("kill").args(["-TERM", &id]).status().await;
+    assert!(status.unwrap().success());
+    let ended = timeout(LONG, child.wait()).await.expect("it ends");
+    ended.unwrap().success()
+}
+
 /// Runs it to an end that comes at once; its exit code and what it said.
 pub(crate) async fn refused(flags: &[&str]) -> (Option<i32>, String) {
     let mut child = command(flags).spawn().unwrap();
