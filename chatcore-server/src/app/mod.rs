@@ -8,7 +8,7 @@ mod services;
 pub(crate) mod shared;
 mod storage;
 
-use std::{io::Write as _, sync::Arc, time::Duration};
+use std::{io::Write as _, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use chatcore::{
@@ -64,9 +64,7 @@ pub async fn run(config: Config) -> Result<()> {
         drain_timeout: config.drain_timeout,
     };
     let server = Server::new(chat.clone(), tokens, options);
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("can't listen on {}; is it in use?", config.listen))?;
+    let listener = bind(config.listen).await?;
     let address = listener.local_addr()?;
 
     let stop = CancellationToken::new();
@@ -136,6 +134,11 @@ async fn opened(
             Ok(None)
         }
     }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    bound.with_context(|| format!("can't listen on {address}; is it in use?"))
 }
 
 /// Folds histograms until the end: without it they grow between scrapes.
