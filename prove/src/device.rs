@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use anyhow::Result;
 use chatcore::{
     ids::{DeviceId, DialogId, Target},
-    record::CommandId,
+    record::{CommandId, Reply},
     simulation::{Connection, Sent, ShownEvent, Viewer, What, history::digest_of},
 };
 use chatcore_server::protocol::{
-    ClientFrame, ClientPosition, ErrorCode, Hello, ResetWhy, Secret, ServerFrame, StreamName, Wrong,
+    ClientFrame, ClientPosition, ErrorCode, Hello, ResetWhy, Secret, ServerFrame, StreamName,
+    StreamReset, Wrong,
 };
 use tokio::{sync::watch, time::Instant};
 
@@ -313,22 +314,7 @@ impl Device {
     async fn take_in(&mut self, live: &mut Live, frame: ServerFrame) -> Option<Ended> {
         let on = &live.connection;
         match frame {
-            ServerFrame::Reset(reset) => {
-                let StreamName(stream) = reset.stream;
-                let reason = match reset.reason {
-                    ResetWhy::Start => "start",
-                    ResetWhy::Mismatch => "mismatch",
-                    ResetWhy::Behind => "behind",
-                };
-                let what = What::Reset {
-                    stream: stream.clone(),
-                    position: reset.position,
-                    reason: reason.to_owned(),
-                    state: None,
-                };
-                self.world.saw(Some(on), what);
-                self.views.reset(&stream, reset.position, reset.dialog);
-            }
+            ServerFrame::Reset(reset) => self.reset(on, *reset),
             ServerFrame::Range {
                 stream: StreamName(stream),
                 after,
@@ -362,23 +348,11 @@ impl Device {
             ServerFrame::Durable { target, n } => {
                 self.world.saw(Some(on), What::Durable { target, n });
             }
-            ServerFrame::Reply { target, n, reply } => {
-                let what = What::Heard {
-                    target: target.clone(),
-                    n,
-                    reply: reply.clone(),
-                };
-                self.world.saw(Some(on), what);
-                let outgoing = self.outgoing.get_mut(&target)?;
-                if outgoing.replied(n, &reply) == Goes::Anew {
-                    return Some(Ended::Renew);
-                }
-            }
+            ServerFrame::Reply { target, n, reply } => return self.replied(on, target, n, reply),
             ServerFrame::Error(wrong) => return self.refused(live, wrong),
             ServerFrame::Ping {} => {
-                if live.socket.say(&ClientFrame::Pong {}).await.is_err() {
-                    return Some(Ended::Lost);
-                }
+                let said = live.socket.say(&ClientFrame::Pong {}).await;
+                return said.is_err().then_some(Ended::Lost);
             }
             // It leaves; whoever stays is closed soon.
             ServerFrame::Reconnect { after_ms } => {
@@ -388,6 +362,30 @@ impl Device {
             _ => {}
         }
         None
+    }
+
+    fn reset(&mut self, on: &Connection, reset: StreamReset) {
+        let StreamName(stream) = reset.stream;
+        let reason = match reset.reason {
+            ResetWhy::Start => "start",
+            ResetWhy::Mismatch => "mismatch",
+            ResetWhy::Behind => "behind",
+        };
+        let what = What::Reset {
+            stream: stream.clone(),
+            position: reset.position,
+            reason: reason.to_owned(),
+            state: None,
+        };
+        self.world.saw(Some(on), what);
+        self.views.reset(&stream, reset.position, reset.dialog);
+    }
+
+    fn replied(&mut self, on: &Connection, target: Target, n: u64, reply: Reply) -> Option<Ended> {
+        let goes = self.outgoing.get_mut(&target);
+        let goes = goes.map(|outgoing| outgoing.replied(n, &reply));
+        self.world.saw(Some(on), What::Heard { target, n, reply });
+        (goes == Some(Goes::Anew)).then_some(Ended::Renew)
     }
 
     fn refused(&mut self, live: &Live, wrong: Wrong) -> Option<Ended> {

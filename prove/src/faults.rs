@@ -8,7 +8,7 @@ use tokio::{sync::Mutex, time::sleep};
 use crate::{
     lines::{Line, Proxy},
     nodes::Server,
-    services::Services,
+    services::{Daemon, Services},
     world::World,
 };
 
@@ -164,18 +164,16 @@ impl Arena<'_> {
             Fault::WorkerPaused => paused(self.worker()?).await?,
             Fault::BrokerKilled => {
                 let broker = self.services.brokers.first().context("no broker")?;
-                broker.kill().await?;
-                sleep(AWAY).await;
-                broker.start().await?;
-                broker.answers().await?;
+                away(std::slice::from_ref(broker), AWAY).await?;
             }
             Fault::BrokerPaused => {
                 let broker = self.services.brokers.first().context("no broker")?;
-                broker.pause().await?;
-                sleep(TROUBLE).await;
-                broker.wake().await?;
+                stand_still(std::slice::from_ref(broker), TROUBLE).await?;
             }
-            Fault::TooFewInSync => self.too_few_in_sync().await?,
+            Fault::TooFewInSync => {
+                let others = self.services.brokers.get(1..).unwrap_or_default();
+                away(others, TROUBLE).await?;
+            }
             Fault::PrimaryKilled => {
                 let primary = self.services.primary().await?;
                 primary.kill().await?;
@@ -184,35 +182,18 @@ impl Arena<'_> {
             }
             Fault::PrimaryPaused => {
                 let primary = self.services.primary().await?;
-                primary.pause().await?;
-                sleep(TROUBLE).await;
-                primary.wake().await?;
+                stand_still(std::slice::from_ref(primary), TROUBLE).await?;
             }
             Fault::SuffixLost => self.suffix_lost().await?,
             Fault::StoreFlushed => {
                 self.services.primary().await?.ask("FLUSHALL").await?;
             }
             Fault::StoreAway => {
-                for store in &self.services.stores {
-                    store.pause().await?;
-                }
-                sleep(Duration::from_secs(30)).await;
-                for store in &self.services.stores {
-                    store.wake().await?;
-                }
+                stand_still(&self.services.stores, Duration::from_secs(30)).await?;
             }
-            Fault::LinesCut => {
-                for _ in 0..4 {
-                    self.line(Line::Cut, Duration::from_millis(500)).await;
-                    sleep(Duration::from_millis(1_500)).await;
-                }
+            Fault::LinesCut | Fault::LinesSlow | Fault::NoWayBack | Fault::LinesDead => {
+                self.trouble_the_line(fault).await;
             }
-            Fault::LinesSlow => {
-                self.line(Line::Slow(Duration::from_millis(300)), TROUBLE)
-                    .await;
-            }
-            Fault::NoWayBack => self.line(Line::NoWayBack, TROUBLE).await,
-            Fault::LinesDead => self.line(Line::Dead, TROUBLE).await,
             Fault::ReadersStop => {
                 self.world.order(|orders| orders.deaf = true);
                 sleep(TROUBLE).await;
@@ -244,20 +225,21 @@ impl Arena<'_> {
         }
     }
 
-    /// All brokers but one are away: what is written can't be acknowledged.
-    async fn too_few_in_sync(&self) -> Result<()> {
-        let away = self.services.brokers.get(1..).unwrap_or_default();
-        for broker in away {
-            broker.kill().await?;
+    async fn trouble_the_line(&self, fault: Fault) {
+        match fault {
+            Fault::LinesSlow => {
+                self.line(Line::Slow(Duration::from_millis(300)), TROUBLE)
+                    .await;
+            }
+            Fault::NoWayBack => self.line(Line::NoWayBack, TROUBLE).await,
+            Fault::LinesDead => self.line(Line::Dead, TROUBLE).await,
+            _ => {
+                for _ in 0..4 {
+                    self.line(Line::Cut, Duration::from_millis(500)).await;
+                    sleep(Duration::from_millis(1_500)).await;
+                }
+            }
         }
-        sleep(TROUBLE).await;
-        for broker in away {
-            broker.start().await?;
-        }
-        for broker in away {
-            broker.answers().await?;
-        }
-        Ok(())
     }
 
     /// The replicas fall behind, and then one of them has to take over.
@@ -278,6 +260,33 @@ impl Arena<'_> {
         self.services.primary_other_than(primary.port).await?;
         primary.start().await
     }
+}
+
+/// Kills them all, and starts them again after a while.
+async fn away(daemons: &[Daemon], time: Duration) -> Result<()> {
+    for daemon in daemons {
+        daemon.kill().await?;
+    }
+    sleep(time).await;
+    for daemon in daemons {
+        daemon.start().await?;
+    }
+    for daemon in daemons {
+        daemon.answers().await?;
+    }
+    Ok(())
+}
+
+/// Stops them all, and wakes them after a while.
+async fn stand_still(daemons: &[Daemon], time: Duration) -> Result<()> {
+    for daemon in daemons {
+        daemon.pause().await?;
+    }
+    sleep(time).await;
+    for daemon in daemons {
+        daemon.wake().await?;
+    }
+    Ok(())
 }
 
 async fn killed(node: &Mutex<Server>) -> Result<()> {
