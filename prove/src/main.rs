@@ -27,7 +27,8 @@ mod world;
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
+use tokio::signal::unix::{SignalKind, signal};
 
 use faults::Fault;
 use judge::Verdict;
@@ -36,13 +37,28 @@ use services::Services;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match prove().await {
+    let proven = tokio::select! {
+        proven = prove() => proven,
+        // What was started ends with whoever waited for it.
+        ended = asked_to_end() => ended.and(Err(anyhow!("it was asked to end"))),
+    };
+    match proven {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Waits for a signal that asks to end.
+async fn asked_to_end() -> Result<()> {
+    let mut term = signal(SignalKind::terminate())?;
+    let mut int = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = term.recv() => Ok(()),
+        _ = int.recv() => Ok(()),
     }
 }
 
