@@ -253,7 +253,7 @@ fn a_kafka_and_a_keydb_go_together_and_their_secrets_are_not_shown() {
     let problems = Config::load(words("no spaces"), [])
         .unwrap_err()
         .to_string();
-    for problem in ["line 4 of", "1 to 64 letters, digits and .-_"] {
+    for problem in ["line 4 of", "1 to 32 letters, digits and .-_"] {
         assert!(problems.contains(problem), "{problems}");
     }
     assert!(!problems.contains("hunter2") && !problems.contains("half a secret"));
