@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use chatcore::journal::Log;
 use rdkafka::ClientConfig;
 
 /// How to reach a journal on Kafka, and how it is made when it is not there yet.
@@ -31,6 +32,10 @@ pub struct KafkaConfig {
     /// How long a record waits for others to go with. Zero is best for one broker; a few
     /// milliseconds save processor time where acknowledgements are replicated.
     pub linger: Duration,
+    /// How long brokers let readers of `events` wait for more to come. Those are the effects: bot,
+    /// pushes, archive and others, each a reader of its own. Without it every single message has
+    /// each of them ask again at once, which costs more than the message itself.
+    pub events_wait: Duration,
     /// After so long without a sign of life a member of a group has left it. The brokers have
     /// bounds of their own for it, from 6 seconds on by default.
     pub session_timeout: Duration,
@@ -66,6 +71,7 @@ impl KafkaConfig {
             records_max: 100_000,
             bytes_max: 64 * 1024 * 1024,
             linger: Duration::ZERO,
+            events_wait: Duration::from_millis(50),
             session_timeout: Duration::from_secs(6),
             commit_interval: Duration::from_millis(200),
             open_timeout: Duration::from_secs(60),
@@ -143,8 +149,15 @@ impl KafkaConfig {
         self.with_properties(config)
     }
 
-    pub(crate) fn member(&self, group: &str) -> ClientConfig {
+    pub(crate) fn member(&self, log: Log, group: &str) -> ClientConfig {
         let mut config = self.base();
+        if log == Log::Events {
+            // So much that the time decides.
+            config.set("fetch.min.bytes", "1000000").set(
+                "fetch.wait.max.ms",
+                self.events_wait.as_millis().to_string(),
+            );
+        }
         let session = self.session_timeout.as_millis();
         config
             .set("group.id", format!("{}.{group}", self.prefix))

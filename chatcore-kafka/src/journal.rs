@@ -99,7 +99,7 @@ impl Journal for KafkaJournal {
     }
 
     async fn subscribe(&self, log: Log, group: &str) -> Result<Box<dyn Consumer>> {
-        let config = self.config.member(group);
+        let config = self.config.member(log, group);
         let member = Member::join(
             &config,
             topic(&self.config, log),
