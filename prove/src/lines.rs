@@ -74,7 +74,7 @@ async fn accept(
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            is_over = is_over(&mut state) => { let () = is_over; return }
+            () = is_over(&mut state) => return,
         };
         let Ok((near, _)) = accepted else { continue };
         if *state.borrow() == Line::Cut {

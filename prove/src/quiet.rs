@@ -1,7 +1,11 @@
 //! Coming to rest: all commands are decided and emitted, and everybody has all that is theirs.
 //! Then the journal is read: the truth that is held against what people saw.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, bail};
 use chatcore::{
@@ -127,8 +131,7 @@ async fn lacks(world: &World, ports: &Ports) -> Result<Vec<String>> {
         .into_iter()
         .collect();
     let heads = ports.streams.heads(&streams).await?;
-    let heads: std::collections::BTreeMap<&StreamId, Position> =
-        streams.iter().zip(heads).collect();
+    let heads: BTreeMap<&StreamId, Position> = streams.iter().zip(heads).collect();
     for (device, status) in &statuses {
         if !status.is_connected {
             lacks.push(format!("{device} is not connected"));
