@@ -198,7 +198,9 @@ fn spawn(options: &Options, folder: &TempDir, node: &Node) -> Result<(Child, Soc
             command.args(["--role", role]);
         }
         match (&options.shared, &options.data) {
+            // They share the processors, and each would take all of them for its own.
             (Some(shared), _) => command
+                .env("TOKIO_WORKER_THREADS", "1")
                 .args(["--kafka-brokers", &shared.kafka])
                 .args(["--kafka-replication", &shared.replication.to_string()])
                 .args(["--keydb-url", &shared.keydb, "--prefix", &shared.prefix])

@@ -25,13 +25,17 @@ pub struct KafkaConfig {
     /// Whether topics that are not there are created. Otherwise their absence is an error that says
     /// what they must be like.
     pub create_topics: bool,
-    /// Most records that are not durable yet; past it appends are refused as overloaded.
+    /// Most records that are not durable yet, of `events` and of all else; past it appends are
+    /// refused as overloaded.
     pub records_max: usize,
-    /// Most bytes of them.
+    /// Most bytes of them, likewise.
     pub bytes_max: usize,
     /// How long a record waits for others to go with. Zero is best for one broker; a few
     /// milliseconds save processor time where acknowledgements are replicated.
     pub linger: Duration,
+    /// How long a record of `events` waits for others to go with. Nobody waits for it but the
+    /// effects, which wait longer: people are told before.
+    pub events_linger: Duration,
     /// How long brokers let readers of `events` wait for more to come. Those are the effects: bot,
     /// pushes, archive and others, each a reader of its own. Without it every single message has
     /// each of them ask again at once, which costs more than the message itself.
@@ -71,6 +75,7 @@ impl KafkaConfig {
             records_max: 100_000,
             bytes_max: 64 * 1024 * 1024,
             linger: Duration::ZERO,
+            events_linger: Duration::from_millis(5),
             events_wait: Duration::from_millis(50),
             session_timeout: Duration::from_secs(6),
             commit_interval: Duration::from_millis(200),
@@ -107,7 +112,7 @@ impl KafkaConfig {
     /// Nothing is ever given up by time: what was taken stays in line, so that there is never a
     /// hole before what comes after it. One request at a time: with more, librdkafka takes several
     /// times the processor time while it waits for replicated acknowledgements.
-    pub(crate) fn producer(&self) -> ClientConfig {
+    pub(crate) fn producer(&self, linger: Duration) -> ClientConfig {
         let mut config = self.base();
         config
             .set("acks", "all")
@@ -116,10 +121,7 @@ impl KafkaConfig {
             .set("max.in.flight.requests.per.connection", "1")
             .set("message.timeout.ms", "0")
             .set("retry.backoff.ms", "50")
-            .set(
-                "queue.buffering.max.ms",
-                self.linger.as_millis().to_string(),
-            )
+            .set("queue.buffering.max.ms", linger.as_millis().to_string())
             // Ours are reached first: what is refused is refused in one place.
             .set(
                 "queue.buffering.max.messages",
@@ -132,8 +134,21 @@ impl KafkaConfig {
         self.with_properties(config)
     }
 
-    /// For reading without a group. `group.id` must be there all the same; nothing joins it.
+    /// For reading up to the end without a group.
     pub(crate) fn reader(&self) -> ClientConfig {
+        let mut config = self.without_group();
+        // That the end is reached is told once so long nothing came.
+        config.set("fetch.wait.max.ms", "10");
+        self.with_properties(config)
+    }
+
+    /// For following a table without a group.
+    pub(crate) fn follower(&self) -> ClientConfig {
+        self.with_properties(self.without_group())
+    }
+
+    /// `group.id` must be there all the same; nothing joins it.
+    fn without_group(&self) -> ClientConfig {
         let mut config = self.base();
         config
             .set("group.id", format!("{}.readers", self.prefix))
@@ -142,11 +157,10 @@ impl KafkaConfig {
             .set("auto.offset.reset", "error")
             .set("enable.partition.eof", "true")
             .set("check.crcs", "true")
-            .set("fetch.wait.max.ms", "100")
             .set("fetch.error.backoff.ms", "50")
             .set("queued.min.messages", "1000")
             .set("queued.max.messages.kbytes", "4096");
-        self.with_properties(config)
+        config
     }
 
     pub(crate) fn member(&self, log: Log, group: &str) -> ClientConfig {

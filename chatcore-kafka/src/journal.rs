@@ -21,7 +21,8 @@ use crate::{
     error::from_kafka,
     figures::Assigned,
     member::Member,
-    producer::{Place, Producer},
+    producer::Place,
+    producers::Producers,
     reader::Readers,
 };
 
@@ -33,7 +34,7 @@ pub struct KafkaJournal {
     pub(crate) commands: String,
     pub(crate) events: String,
     pub(crate) about: Arc<About>,
-    pub(crate) producer: Arc<Producer>,
+    pub(crate) producers: Producers,
     pub(crate) readers: Arc<Readers>,
     pub(crate) admin: AdminClient<DefaultClientContext>,
     pub(crate) assigned: Assigned,
@@ -90,12 +91,13 @@ impl Journal for KafkaJournal {
             partition,
             key: None,
         };
-        self.producer.append(&place, self.about.incarnation, bytes)
+        let producer = self.producers.of(log);
+        producer.append(&place, self.about.incarnation, bytes)
     }
 
-    async fn ready(&self, _: Log, partition: Partition) -> Result<()> {
+    async fn ready(&self, log: Log, partition: Partition) -> Result<()> {
         self.known(partition, "append to the journal")?;
-        self.producer.ready().await
+        self.producers.of(log).ready().await
     }
 
     async fn subscribe(&self, log: Log, group: &str) -> Result<Box<dyn Consumer>> {

@@ -14,7 +14,7 @@ use crate::{
     error::from_kafka,
     figures::{Assigned, Figures},
     journal::KafkaJournal,
-    producer::Producer,
+    producers::Producers,
     reader::Readers,
     table::Table,
     tables::{KafkaDeadLetters, KafkaShared, KafkaSnapshots},
@@ -42,7 +42,6 @@ pub struct Kafka {
     snapshots: Arc<KafkaSnapshots>,
     shared: Arc<KafkaShared>,
     dead_letters: Arc<KafkaDeadLetters>,
-    producer: Arc<Producer>,
     weaknesses: Vec<String>,
 }
 
@@ -61,13 +60,14 @@ impl Kafka {
         for weakness in &found.weak {
             tracing::warn!(weakness, "the journal promises less");
         }
-        let producer = Producer::new(config.producer(), config.records_max, config.bytes_max)?;
+        let producers = Producers::new(&config)?;
+        let producer = &producers.commands;
         let readers = Readers::new(config.reader());
         let table = |name| {
             Table::follow(
-                &config.reader(),
+                &config.follower(),
                 config.topic(name),
-                Arc::clone(&producer),
+                Arc::clone(producer),
                 Arc::clone(&readers),
             )
         };
@@ -79,7 +79,7 @@ impl Kafka {
             snapshots: Arc::new(KafkaSnapshots {
                 topic: config.topic(topics::SNAPSHOTS),
                 incarnation,
-                producer: Arc::clone(&producer),
+                producer: Arc::clone(producer),
                 readers: Arc::clone(&readers),
             }),
             shared: Arc::new(KafkaShared {
@@ -94,13 +94,12 @@ impl Kafka {
                 commands: topic(&config, chatcore::journal::Log::Commands),
                 events: topic(&config, chatcore::journal::Log::Events),
                 about: Arc::new(about),
-                producer: Arc::clone(&producer),
+                producers,
                 readers,
                 admin,
                 assigned: Assigned::default(),
                 config,
             }),
-            producer,
             weaknesses: found.weak,
         })
     }
@@ -140,17 +139,17 @@ impl Kafka {
     pub fn figures(&self) -> Figures {
         Figures {
             assigned: self.journal.assigned.all(),
-            ..self.producer.figures()
+            ..self.journal.producers.figures()
         }
     }
 
     /// Takes no more appends, and waits until those that were taken are durable, no longer than
     /// `limit`; what is not by then fails, with its fate unknown.
     pub async fn close(&self, limit: Duration) {
-        let producer = Arc::clone(&self.producer);
-        let closed = tokio::task::spawn_blocking(move || producer.close(limit));
+        let producers = self.journal.producers.clone();
+        let closed = tokio::task::spawn_blocking(move || producers.close(limit));
         if closed.await.is_err() {
-            tracing::error!("the producer was not closed");
+            tracing::error!("the producers were not closed");
         }
     }
 }

@@ -22,6 +22,7 @@ mod journal;
 mod kafka;
 mod member;
 mod producer;
+mod producers;
 mod quiet;
 mod reader;
 mod table;

@@ -36,6 +36,8 @@ const STALLED: Duration = Duration::from_secs(10);
 /// Longest wait for where a partition begins and ends: whoever asks has something else to do.
 const ASK_MAX: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(200);
+/// Past this nobody goes on where a reader stands: it fetches no more.
+const STANDS: Duration = Duration::from_secs(2);
 
 /// A message with a key, as tables have them.
 pub(crate) struct Keyed {
@@ -57,10 +59,14 @@ impl fmt::Debug for Readers {
     }
 }
 
-/// A client, and where it stands.
+/// Topic, partition, offset.
+type Standing = (String, i32, i64);
+
+/// A client, and where it stands. As long as it stands somewhere it fetches what comes there.
 struct Reader {
     client: BaseConsumer<Quiet>,
-    at: Option<(String, i32, i64)>,
+    at: Option<Standing>,
+    since: Instant,
 }
 
 impl Readers {
@@ -75,7 +81,7 @@ impl Readers {
     /// Does it with a reader, best with the one that stands where it is to go on.
     async fn with<T: Send + 'static>(
         self: &Arc<Self>,
-        stands: Option<(String, i32, i64)>,
+        stands: Option<Standing>,
         operation: &'static str,
         act: impl FnOnce(&mut Reader) -> Result<T> + Send + 'static,
     ) -> Result<T> {
@@ -100,8 +106,11 @@ impl Readers {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, stands: Option<&(String, i32, i64)>) -> Option<Reader> {
+    fn take(&self, stands: Option<&Standing>) -> Option<Reader> {
         let mut idle = self.lock();
+        for reader in idle.iter_mut().filter(|r| r.since.elapsed() > STANDS) {
+            reader.rest();
+        }
         let fits = idle.iter().position(|r| r.at.as_ref() == stands);
         match fits {
             Some(found) if stands.is_some() => Some(idle.swap_remove(found)),
@@ -132,6 +141,10 @@ impl Readers {
                 records.push(record(message));
                 records.len() < limit
             });
+            if limit == 1 {
+                // Nobody pages by one: it was a look at one record.
+                reader.rest();
+            }
             match ended {
                 Ok(()) => Ok(records),
                 // Past the end there is nothing; before the start it is gone.
@@ -171,6 +184,7 @@ impl Readers {
                 false
             });
             scanned.map_err(|error| from_kafka(error, READ).with_context("topic", topic))?;
+            reader.rest();
             Ok(named)
         })
         .await
@@ -225,7 +239,22 @@ impl Reader {
         Ok(Self {
             client: client.map_err(|error| from_kafka(error, "make a reader"))?,
             at: None,
+            since: Instant::now(),
         })
+    }
+
+    /// Stands nowhere from now on.
+    fn rest(&mut self) {
+        if self.at.take().is_some() {
+            self.unassign();
+        }
+    }
+
+    fn unassign(&self) {
+        if let Err(error) = self.client.unassign() {
+            // It fetches for nobody until it is used again.
+            tracing::warn!(%error, "a reader goes on fetching");
+        }
     }
 
     fn bounds(&self, topic: &str, partition: i32) -> Result<(i64, i64)> {
@@ -259,6 +288,7 @@ impl Reader {
                     next = message.offset() + 1;
                     if !each(&message) {
                         self.at = Some((topic.to_owned(), partition, next));
+                        self.since = Instant::now();
                         return Ok(());
                     }
                 }
@@ -267,8 +297,10 @@ impl Reader {
                     goes_on = false;
                     self.assign(topic, partition, next)?;
                 }
-                // Told once: whoever comes next assigns again.
-                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
+                Some(Err(KafkaError::PartitionEOF(_))) => {
+                    self.unassign();
+                    return Ok(());
+                }
                 Some(Err(error)) if is_passing(&error) => {}
                 Some(Err(error)) => return Err(error),
                 None => {}

@@ -12,6 +12,10 @@ use crate::{
 /// Commands that leave the journal at once; the rest goes with later commits.
 const TRIMMED_MAX: u64 = 10_000;
 
+/// Fewer decisions than this stay in the outbox until the next tick: they cost little there, and
+/// each trim is a call of the store.
+const OUTBOX_TRIM_MIN: u64 = 64;
+
 /// Trims under way. Nothing waits for them: until they are done the outbox is longer than it need
 /// be, which is all.
 pub(super) type Trims = FuturesUnordered<BoxFuture<'static, Trimmed>>;
@@ -64,7 +68,7 @@ impl Worker {
             if let Some(Slot::Owned(owned)) = self.slots.get_mut(&partition) {
                 owned.committed = upto;
             }
-            self.trim(partition);
+            self.trim_long(partition);
             if let Err(error) = self.trim_commands(partition).await {
                 tracing::warn!(%error, %partition, "could not trim the commands");
             }
@@ -74,6 +78,24 @@ impl Worker {
 
     /// Forgets in the outbox what is committed. One at a time: the next takes all that came
     /// meanwhile.
+    /// Trims the outbox if that is worth a call.
+    fn trim_long(&mut self, partition: Partition) {
+        if let Some(Slot::Owned(owned)) = self.slots.get(&partition)
+            && owned.committed.0 >= owned.trimmed.0 + OUTBOX_TRIM_MIN
+        {
+            self.trim(partition);
+        }
+    }
+
+    /// Trims what is left in all outboxes.
+    pub(super) fn trim_all(&mut self) {
+        let left = self.owned().filter(|owned| owned.committed > owned.trimmed);
+        let left: Vec<Partition> = left.map(|owned| owned.lane.partition).collect();
+        for partition in left {
+            self.trim(partition);
+        }
+    }
+
     pub(super) fn trim(&mut self, partition: Partition) {
         let Some(Slot::Owned(owned)) = self.slots.get_mut(&partition) else {
             return;
@@ -110,14 +132,15 @@ impl Worker {
             return Ok(());
         }
         owned.is_trimming = false;
-        let has_more = owned.committed > before;
         match result {
-            Ok(()) if has_more => self.trim(partition),
-            Ok(()) => {}
+            Ok(()) => {
+                owned.trimmed = owned.trimmed.max(before);
+                self.trim_long(partition);
+            }
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 self.give_up(partition, &error).await?;
             }
-            // The next commit tries again.
+            // The next commit or tick tries again.
             Err(error) => tracing::warn!(%error, %partition, "could not trim the outbox"),
         }
         Ok(())

@@ -13,8 +13,8 @@ pub struct EngineConfig {
     pub batch_records_max: usize,
     /// Most commands read ahead of a partition; past it the partition is paused. Default 1024.
     pub prefetch_records_max: usize,
-    /// Most batches of a partition saved and not yet emitted; past it the partition waits.
-    /// Default 4.
+    /// Most batches of a partition that wait to be handed to nodes, and as many to be published;
+    /// past it the partition waits. Default 4.
     pub unemitted_batches_max: usize,
     /// Most customers and desks kept in memory, over all partitions; the least recently used go.
     /// Default 20 000.

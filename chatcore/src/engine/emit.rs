@@ -42,29 +42,39 @@ pub(super) struct Job {
     pub(super) publish_from: Offset,
 }
 
-/// Does a job. It may be done again after any failure, whole.
+/// Hands frames to the nodes and publishes, at once. It may be done again after any failure, whole.
+///
+/// Answers and fails as [`publish`].
+pub(super) async fn emit(cx: &Context, tenure: &Tenure, job: &Job) -> Result<Option<Offset>> {
+    let jobs = std::slice::from_ref(job);
+    let ((), events) = tokio::join!(deliver(cx, jobs), publish(cx, tenure, jobs));
+    events
+}
+
+/// Makes known what the jobs decided. It may be done again after any failure, whole.
 ///
 /// Fails with `Conflict` when the partition is another's by now: doing it again can't help.
 ///
 /// Answers the offset in `events` after the last record that it published, if it did.
-pub(super) async fn emit(cx: &Context, tenure: &Tenure, job: &Job) -> Result<Option<Offset>> {
+pub(super) async fn publish(cx: &Context, tenure: &Tenure, jobs: &[Job]) -> Result<Option<Offset>> {
     let partition = tenure.partition;
     if on(Switch::SnapshotAhead) {
-        keep_snapshots(cx, partition, job).await?;
+        keep_snapshots(cx, partition, jobs).await?;
     }
-    let (told, events) = tokio::join!(deliver(cx, job), publish_and_follow(cx, tenure, job));
-    let events = events?;
-    count(&cx.stats.frames, told);
-    bury(cx, partition, job).await?;
-    keep_snapshots(cx, partition, job).await?;
+    let events = publish_and_follow(cx, tenure, jobs).await?;
+    for job in jobs {
+        bury(cx, partition, job).await?;
+    }
+    keep_snapshots(cx, partition, jobs).await?;
     Ok(events)
 }
 
-async fn keep_snapshots(cx: &Context, partition: Partition, job: &Job) -> Result<()> {
-    if job.snapshots.is_empty() {
+async fn keep_snapshots(cx: &Context, partition: Partition, jobs: &[Job]) -> Result<()> {
+    let snapshots = jobs.iter().flat_map(|job| &job.snapshots);
+    let snapshots: Vec<_> = snapshots.cloned().collect();
+    if snapshots.is_empty() {
         return Ok(());
     }
-    let snapshots = job.snapshots.clone();
     cx.ports.snapshots.put(partition, snapshots).await
 }
 
@@ -93,18 +103,20 @@ fn publishing(fence: Fence, decision: &[u8]) -> Result<Bytes> {
     Ok([before, decision].concat().into())
 }
 
-async fn publish_and_follow(cx: &Context, tenure: &Tenure, job: &Job) -> Result<Option<Offset>> {
+async fn publish_and_follow(cx: &Context, tenure: &Tenure, jobs: &[Job]) -> Result<Option<Offset>> {
     let (partition, fence) = (tenure.partition, tenure.fence);
-    let mut published = Vec::new();
-    for stored in &job.decisions {
-        if stored.decision.cause >= job.publish_from {
-            let bytes = publishing(fence, &stored.bytes)?;
-            cx.decoded.publish(&bytes, fence, &stored.decision);
-            published.push(cx.append(Log::Events, partition, bytes).await?);
+    let (mut published, mut followed) = (Vec::new(), Vec::new());
+    for job in jobs {
+        for stored in &job.decisions {
+            if stored.decision.cause >= job.publish_from {
+                let bytes = publishing(fence, &stored.bytes)?;
+                cx.decoded.publish(&bytes, fence, &stored.decision);
+                published.push(cx.append(Log::Events, partition, bytes).await?);
+            }
         }
+        followed.extend(follow(cx, partition, job).await?);
     }
     count(&cx.stats.published, published.len());
-    let followed = follow(cx, partition, job).await?;
     let mut offsets = Vec::new();
     for pending in published {
         offsets.push(pending.await?.offset);
@@ -149,13 +161,16 @@ async fn follow(cx: &Context, partition: Partition, job: &Job) -> Result<Vec<Pen
     Ok(appended)
 }
 
-/// Hands frames to the nodes, best effort; answers how many. What does not arrive is read by the
-/// sessions that miss it.
-async fn deliver(cx: &Context, job: &Job) -> usize {
+/// Hands frames to the nodes, best effort. What does not arrive is read by the sessions that miss
+/// it.
+pub(super) async fn deliver(cx: &Context, jobs: &[Job]) {
     let mut frames: BTreeMap<Node, Vec<Arc<NodeFrame>>> = BTreeMap::new();
     let mut streams: BTreeMap<Node, BTreeSet<StreamId>> = BTreeMap::new();
     let mut asked: BTreeMap<StreamId, Vec<Node>> = BTreeMap::new();
-    for parcel in parcels(job) {
+    for (job, parcel) in jobs
+        .iter()
+        .flat_map(|job| parcels(job).into_iter().map(move |parcel| (job, parcel)))
+    {
         let (stream, frame) = match parcel {
             Parcel::Reply(node, frame) => {
                 frames.entry(node).or_default().push(Arc::new(frame));
@@ -193,10 +208,8 @@ async fn deliver(cx: &Context, job: &Job) -> usize {
         let streams = streams.remove(&node).unwrap_or_default();
         send(cx, node, frames, streams)
     });
-    futures_util::future::join_all(sends)
-        .await
-        .into_iter()
-        .sum()
+    let told = futures_util::future::join_all(sends).await;
+    count(&cx.stats.frames, told.into_iter().sum());
 }
 
 async fn send(

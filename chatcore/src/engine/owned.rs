@@ -13,12 +13,12 @@ use tokio_util::{
 
 use super::{
     context::{Context, or_panicked},
-    emit::{Job, emit},
+    emit::{Job, deliver, publish},
     lane::Lane,
     tenure::Tenure,
 };
 use crate::{
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, Result},
     ids::Offset,
 };
 
@@ -49,6 +49,8 @@ pub(super) struct Owned {
     pub(super) committed: Offset,
     /// Whether a trim of its outbox is under way.
     pub(super) is_trimming: bool,
+    /// Up to where its outbox is trimmed, as far as this owner knows.
+    pub(super) trimmed: Offset,
     /// Commands below this have left the journal, as far as this worker knows.
     pub(super) commands_trimmed: Offset,
     pub(super) jobs: mpsc::Sender<Job>,
@@ -85,6 +87,7 @@ impl Owned {
         Self {
             committed: was.committed,
             is_trimming: false,
+            trimmed: Offset(0),
             commands_trimmed: Offset(0),
             restarts: was.restarts,
             lane,
@@ -142,7 +145,7 @@ impl Progress {
     }
 }
 
-/// Emits the jobs of one partition, in order, one after another.
+/// Emits the jobs of one partition, in order.
 struct Emitter {
     cx: Arc<Context>,
     tenure: Tenure,
@@ -151,30 +154,59 @@ struct Emitter {
 }
 
 impl Emitter {
-    async fn run(self, mut jobs: mpsc::Receiver<Job>) {
-        loop {
-            let job = tokio::select! {
+    async fn run(self, jobs: mpsc::Receiver<Job>) {
+        let (delivered, publishing) = mpsc::channel(self.cx.config.unemitted_batches_max);
+        let emitting = async {
+            tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return,
-                job = jobs.recv() => job,
-            };
-            let Some(job) = job else {
-                return;
-            };
+                () = self.stop.cancelled() => Ok(()),
+                ended = async {
+                    tokio::try_join!(self.deliver(jobs, delivered), self.publish(publishing))
+                } => ended.map(|_| ()),
+            }
+        };
+        if let Err(error) = or_panicked("emit a batch", emitting).await {
+            self.progress.fail(error);
+        }
+    }
+
+    /// People see it now: that does not wait until what went before is published.
+    async fn deliver(
+        &self,
+        mut jobs: mpsc::Receiver<Job>,
+        delivered: mpsc::Sender<Job>,
+    ) -> Result<()> {
+        let (max, mut ready) = (self.cx.config.unemitted_batches_max, Vec::new());
+        while jobs.recv_many(&mut ready, max).await > 0 {
+            deliver(&self.cx, &ready).await;
+            for job in ready.drain(..) {
+                if delivered.send(job).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn publish(&self, mut delivered: mpsc::Receiver<Job>) -> Result<()> {
+        let (max, mut ready) = (self.cx.config.unemitted_batches_max, Vec::new());
+        while delivered.recv_many(&mut ready, max).await > 0 {
             let act = || async {
-                match emit(&self.cx, &self.tenure, &job).await {
+                match publish(&self.cx, &self.tenure, &ready).await {
                     // It is another's: that is an answer, and no reason to try again.
                     Err(error) if error.kind() == ErrorKind::Conflict => Ok(Err(error)),
                     done => done.map(Ok),
                 }
             };
-            let emitted = self.cx.persist(&self.stop, "emit", act);
-            match or_panicked("emit a batch", emitted).await {
-                Ok(Some(Ok(events))) => self.progress.advance(job.upto, events),
-                Ok(Some(Err(conflict))) => return self.progress.fail(conflict),
-                Ok(None) => return,
-                Err(error) => return self.progress.fail(error),
+            let Some(published) = self.cx.persist(&self.stop, "emit", act).await? else {
+                return Ok(());
+            };
+            let events = published?;
+            if let Some(last) = ready.last() {
+                self.progress.advance(last.upto, events);
             }
+            ready.clear();
         }
+        Ok(())
     }
 }

@@ -130,9 +130,13 @@ impl Worker {
     /// Lets what is saved be emitted and committed, for a while.
     pub(super) async fn drain(&mut self, limit: Duration) -> Result<()> {
         let end = Instant::now() + limit;
+        let mut is_trimmed = false;
         loop {
             self.commit().await?;
             let is_done = self.owned().all(|o| o.committed >= o.lane.applied);
+            if is_done && !std::mem::replace(&mut is_trimmed, true) {
+                self.trim_all();
+            }
             if is_done && self.trims.is_empty() {
                 return Ok(());
             }

@@ -502,3 +502,42 @@ async fn a_state_of_a_newer_version_parks_its_target_and_nobody_else() {
     assert_eq!(parked, sent, "in order, each once");
     assert!(aggregate.can_unpark());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_emitted_leaves_the_outbox_by_many_at_ticks_and_at_the_end() {
+    let bench = Bench::new(1);
+    let some = |from: usize, to: usize| {
+        let bench = &bench;
+        async move {
+            for i in from..to {
+                let customer = CustomerId::try_new(format!("c{i}")).unwrap();
+                bench.append(&open(&customer)).await;
+            }
+            bench.applied().await;
+        }
+    };
+    let outbox = || async {
+        let outbox = bench.ports.partitions.outbox(Partition(0)).await;
+        outbox.unwrap().len()
+    };
+    let began = tokio::time::Instant::now();
+    let tick = Duration::from_secs(10);
+    let engine = bench.start(EngineConfig {
+        tick,
+        ..EngineConfig::default()
+    });
+    some(0, 1).await;
+    bench.until(|| async { outbox().await == 0 }).await;
+    some(1, 10).await;
+    bench
+        .until(|| async { bench.published(Partition(0)).await.len() == 10 })
+        .await;
+    assert_eq!(outbox().await, 9, "not worth a call");
+    some(10, 100).await;
+    bench.until(|| async { outbox().await < 64 }).await;
+    assert!(began.elapsed() < 2 * tick, "by many");
+    bench.until(|| async { outbox().await == 0 }).await;
+    some(100, 110).await;
+    engine.stop().await.unwrap();
+    assert_eq!(outbox().await, 0, "at the end");
+}

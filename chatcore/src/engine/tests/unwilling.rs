@@ -6,18 +6,22 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::sync::Mutex;
+use tokio_util::task::TaskTracker;
 
-use super::bench::{Bench, anna, open};
+use super::bench::{Bench, anna, node, open};
 use crate::{
     engine::EngineConfig,
     error::{Error, ErrorKind, Result},
-    ids::{Fence, Incarnation, Offset, Partition, Target},
+    ids::{Fence, Incarnation, Offset, Partition, SessionId, Target},
     journal::{Consumer, Delivery, Journal, Log, Pending, Record, Refused},
-    record::{CommandRecord, FORMAT_VERSION},
+    record::{CommandRecord, FORMAT_VERSION, ReplyTo},
+    routing::InboxEvent,
     store::PartitionBatch,
 };
 
@@ -29,6 +33,9 @@ struct Unwilling {
     inner: Arc<dyn Journal>,
     appends: AtomicU64,
     seeks: Arc<AtomicU64>,
+    /// What is published meanwhile becomes durable when this is let go.
+    held: Arc<Mutex<()>>,
+    tasks: TaskTracker,
 }
 
 #[derive(Debug)]
@@ -39,12 +46,16 @@ struct UnwillingConsumer {
 
 impl Unwilling {
     /// Puts one before the journal of the bench.
-    fn put(bench: &mut Bench, appends: u64, seeks: u64) {
+    fn put(bench: &mut Bench, appends: u64, seeks: u64) -> Arc<Mutex<()>> {
+        let held = Arc::new(Mutex::new(()));
         bench.ports.journal = Arc::new(Self {
             inner: bench.ports.journal.clone(),
             appends: AtomicU64::new(appends),
             seeks: Arc::new(AtomicU64::new(seeks)),
+            held: held.clone(),
+            tasks: bench.tasks.clone(),
         });
+        held
     }
 }
 
@@ -74,7 +85,17 @@ impl Journal for Unwilling {
             let error = Error::new(ErrorKind::Unavailable, "append to the journal");
             return Err(Refused { bytes, error });
         }
-        self.inner.try_append(log, partition, bytes)
+        let appended = self.inner.try_append(log, partition, bytes)?;
+        if log == Log::Commands {
+            return Ok(appended);
+        }
+        let (settle, pending) = Pending::new();
+        let held = self.held.clone();
+        self.tasks.spawn(async move {
+            let _let_go = held.lock().await;
+            let _ = settle.send(appended.await);
+        });
+        Ok(pending)
     }
 
     async fn ready(&self, log: Log, partition: Partition) -> Result<()> {
@@ -185,6 +206,42 @@ async fn what_is_parked_is_brought_up_though_the_journal_did_not_take_it_at_firs
     let engine = bench.start(EngineConfig::default());
     bench
         .until(|| async { bench.state(&annas).await.parked().len() == 0 })
+        .await;
+    engine.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn people_see_what_is_decided_before_it_is_published_and_commits_wait_for_that() {
+    let mut bench = Bench::new(1);
+    let held = Unwilling::put(&mut bench, 0, 0);
+    let here = node("gateway");
+    let mut inbox = bench.ports.inbox.receive(&here).await.unwrap();
+    let engine = bench.start(EngineConfig::default());
+    // What a take-over writes is not held.
+    bench.append(&open(&anna())).await;
+    bench.applied().await;
+    let not_durable = held.lock().await;
+    for n in 1..=3 {
+        let reply_to = Some(ReplyTo {
+            node: here.clone(),
+            session: SessionId(n),
+        });
+        let asked = CommandRecord {
+            reply_to,
+            ..open(&anna())
+        };
+        bench.append(&asked).await;
+        let told = tokio::time::timeout(Duration::from_secs(60), inbox.next()).await;
+        assert!(
+            matches!(told, Ok(Ok(InboxEvent::Frame(_)))),
+            "{n}: {told:?}"
+        );
+    }
+    let committed = || async { bench.ports.partitions.marks(&[P0]).await.unwrap()[0].trimmed };
+    assert!(committed().await <= Offset(1));
+    drop(not_durable);
+    bench
+        .until(|| async { committed().await == Offset(4) })
         .await;
     engine.stop().await.unwrap();
 }
