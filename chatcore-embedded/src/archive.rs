@@ -2,6 +2,7 @@
 //!
 //! `<folder>/<ab>/<abcdef…>/<first>-<last>`: the stream's name hashed, and the numbers of the
 //! segment's first and last event. A file has the encoded segment and then its BLAKE3.
+//! `<folder>/journal` names the journal whose streams they are.
 
 use std::{
     fmt,
@@ -18,7 +19,7 @@ use async_trait::async_trait;
 use chatcore::{
     content::Sealed,
     error::{Error, ErrorKind, Result},
-    ids::{Seq, StreamId},
+    ids::{Incarnation, Seq, StreamId},
     record::{Position, StreamEvent, decode, encode},
     store::{Archive, Page, Segment},
 };
@@ -28,6 +29,9 @@ use crate::error::{corrupt, from_io};
 
 const PUT: &str = "archive a segment";
 const READ: &str = "read the archive";
+const OPEN: &str = "open the archive";
+/// Names the journal.
+const OWNER: &str = "journal";
 const CHECK_BYTES: usize = 32;
 /// Operations under way at a time; the others wait for their turn.
 const OPERATIONS_MAX: usize = 8;
@@ -81,6 +85,18 @@ impl FileArchive {
         }
     }
 
+    /// Takes the folder for the streams of this journal; one that names none yet names it from now
+    /// on. Positions of another journal mean nothing here: what its dialogs lack would be waited
+    /// for without an end.
+    ///
+    /// # Errors
+    /// `Invalid` when it is another journal's; `Corrupt` when what it names can't be read;
+    /// `Storage`.
+    pub async fn belong(&self, incarnation: Incarnation) -> Result<()> {
+        self.blocking(OPEN, move |shared| shared.belong(incarnation))
+            .await
+    }
+
     async fn blocking<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -100,6 +116,44 @@ impl Shared {
         let (shelf, _) = hash.split_at(2);
         let (name, _) = hash.split_at(32);
         self.folder.join(shelf).join(name)
+    }
+
+    fn belong(&self, Incarnation(ours): Incarnation) -> Result<()> {
+        let path = self.folder.join(OWNER);
+        let failed = |e| from_io(OPEN, e).with_context("folder", self.folder.display());
+        if !path.exists() {
+            let number = self.written.fetch_add(1, Ordering::Relaxed);
+            let unfinished = format!("{OWNER}.unfinished.{}.{number}", std::process::id());
+            let unfinished = self.folder.join(unfinished);
+            let write = || -> io::Result<()> {
+                create_folders(&self.folder, &self.folder)?;
+                let mut file = File::create(&unfinished)?;
+                file.write_all(format!("{ours:016x}\n").as_bytes())?;
+                file.sync_all()?;
+                // Not moved: of several who do this at once only one may be the first.
+                match fs::hard_link(&unfinished, &path) {
+                    Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+                    _ => fs::remove_file(&unfinished)?,
+                }
+                sync_folder(&self.folder)
+            };
+            write().map_err(failed)?;
+        }
+        let named = fs::read_to_string(&path).map_err(failed)?;
+        let theirs = u64::from_str_radix(named.trim_end(), 16).map_err(|_| {
+            corrupt(OPEN, "no journal is named").with_context("file", path.display())
+        })?;
+        if theirs == ours {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Invalid, OPEN)
+            .with_context("folder", self.folder.display())
+            .with_context("is of the journal", format!("{theirs:016x}"))
+            .with_context("expected", format!("{ours:016x}"))
+            .with_context(
+                "to do",
+                "restore the journal that it belongs to, or move this folder away",
+            ))
     }
 
     /// The segments of a stream, by their first event.
@@ -233,17 +287,15 @@ fn read_part(path: &Path, stream: &StreamId) -> Result<Segment> {
     Ok(segment)
 }
 
-/// Creates the folders of a stream, so that their names are durable.
+/// Creates the folders of a stream, or the top one, so that their names are durable.
 fn create_folders(top: &Path, stream: &Path) -> io::Result<()> {
     if stream.exists() {
         return Ok(());
     }
     fs::create_dir_all(stream)?;
-    for folder in stream.ancestors().skip(1) {
+    let above = stream.ancestors().skip(1);
+    for folder in above.take_while(|folder| folder.starts_with(top)) {
         sync_folder(folder)?;
-        if folder == top {
-            break;
-        }
     }
     match top.parent() {
         Some(parent) if parent.as_os_str().is_empty() => sync_folder(Path::new(".")),

@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use chatcore::{
     clock::Clock,
     error::{Error, ErrorKind, Result},
+    ids::Incarnation,
     memory::{MemoryInboxes, MemoryLeases},
     ports::Ports,
 };
@@ -97,6 +98,9 @@ impl Embedded {
         ));
         let waiting = options.waiting_bytes_max;
         let journal = EmbeddedJournal::open(database.clone(), Arc::clone(&clock), waiting).await?;
+        archive
+            .belong(Incarnation(database.format.incarnation))
+            .await?;
         let ports = Ports {
             journal: Arc::new(journal),
             snapshots: Arc::new(EmbeddedSnapshots(database.clone())),

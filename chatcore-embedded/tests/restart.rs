@@ -14,7 +14,9 @@ use chatcore::{
     content::{ContentKind, Sealed},
     dialog::DialogEvent,
     error::ErrorKind,
-    ids::{CustomerId, DialogId, Label, Offset, Participant, Partition, Seq, StreamId},
+    ids::{
+        CustomerId, DialogId, Incarnation, Label, Offset, Participant, Partition, Seq, StreamId,
+    },
     journal::DeadLetter,
     record::{ChainHash, Event, Position, StreamEvent, Visibility},
     store::{Archive, Index, IndexEntry, Segment},
@@ -136,6 +138,52 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
         .collect();
     found.sort();
     found
+}
+
+#[tokio::test]
+async fn an_archive_of_another_journal_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = folder.path().join("archive");
+    let archive = FileArchive::new(&top);
+    // One of before folders named their journal.
+    archive.put(segment(1, 3)).await.unwrap();
+    let mut nodes = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let archive = FileArchive::new(&top);
+        nodes.spawn(async move { archive.belong(Incarnation(7)).await });
+    }
+    for taken in nodes.join_all().await {
+        taken.unwrap();
+    }
+    let before = files(&top);
+    let refused = FileArchive::new(&top).belong(Incarnation(8)).await;
+    let error = refused.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(
+        error.to_string().contains("move this folder away"),
+        "{error}"
+    );
+    assert_eq!(files(&top), before);
+    FileArchive::new(&top).belong(Incarnation(7)).await.unwrap();
+    std::fs::write(top.join("journal"), "nonsense").unwrap();
+    let damaged = archive.belong(Incarnation(7)).await.unwrap_err();
+    assert_eq!(damaged.kind(), ErrorKind::Corrupt);
+    assert_eq!(
+        archive
+            .covered(&StreamId::Dialog(DialogId(4)))
+            .await
+            .unwrap(),
+        Seq(3)
+    );
+}
+
+#[tokio::test]
+async fn an_archive_left_behind_stops_a_new_journal_from_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = FileArchive::new(folder.path().join("archive"));
+    archive.belong(Incarnation(1)).await.unwrap();
+    let opened = Embedded::open(Options::new(folder.path()), Arc::new(SystemClock)).await;
+    assert_eq!(opened.unwrap_err().kind(), ErrorKind::Invalid);
 }
 
 #[tokio::test]

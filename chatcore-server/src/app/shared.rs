@@ -57,6 +57,7 @@ impl SharedStorage {
         let archive = Arc::new(FileArchive::new(shared.folder.join("archive")));
         let store = keydb(shared, partitions)?;
         let kafka = Kafka::open(kafka(shared, partitions)).await?;
+        archive.belong(kafka.journal().incarnation()).await?;
         let keydb = KeyDb::connect(store, archive.clone()).await?;
         let ports = Ports {
             journal: kafka.journal(),

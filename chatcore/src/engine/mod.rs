@@ -24,6 +24,7 @@ mod emit;
 mod lag;
 mod lane;
 pub mod ledger;
+mod look;
 mod machine;
 mod owned;
 mod parking;

@@ -17,7 +17,7 @@ use crate::{
     clock::Timestamp,
     commands::NewCommand,
     error::Result,
-    ids::{StaffId, Target},
+    ids::{Node, StaffId, Target},
     queue::{DeskCommand, NodeName},
     record::{Command, CommandRecord},
     store::{DueLine, StoreIdentity},
@@ -77,10 +77,8 @@ pub(super) struct Leases {
 }
 
 impl Leases {
-    /// Looks at the leases. Answers whether the store has another life than before.
-    pub(super) async fn look(&mut self, cx: &Context) -> Result<bool> {
-        let identity = cx.ports.leases.identity().await?;
-        let alive = cx.ports.leases.alive().await?;
+    /// Takes note of the leases. Answers whether the store has another life than before.
+    pub(super) fn note(&mut self, identity: StoreIdentity, alive: &[Node]) -> bool {
         let is_other = self
             .identity
             .as_ref()
@@ -92,7 +90,7 @@ impl Leases {
         self.alive = alive.iter().map(NodeName::from).collect();
         let alive = &self.alive;
         self.missing.retain(|node, _| !alive.contains(node));
-        Ok(is_other)
+        is_other
     }
 
     /// The store can't be reached, or is being built: nobody is gone for that.

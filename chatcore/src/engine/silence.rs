@@ -5,6 +5,8 @@
 //! is longer than a lease, was silence: an outage of the journal, or of this process. Before the
 //! first look it is the time since the last command that was there before this process began.
 
+use std::{sync::Arc, time::Duration};
+
 use super::context::Context;
 use crate::{
     clock::Timestamp,
@@ -22,6 +24,14 @@ const CHUNKS_MAX: usize = 16;
 pub(super) struct Silence {
     pub(super) from: Timestamp,
     pub(super) to: Timestamp,
+}
+
+/// The journal works.
+#[derive(Debug)]
+pub(super) struct Answered {
+    /// When it was known to work before, if ever.
+    from: Option<Timestamp>,
+    to: Timestamp,
 }
 
 /// Watches whether the journal works.
@@ -42,22 +52,36 @@ impl Watch {
         }
     }
 
-    /// Looks whether the journal works; answers the last silence that there was, if there was one,
-    /// and whether it has just ended.
-    pub(super) async fn look(&mut self, cx: &Context) -> Result<(Option<Silence>, bool)> {
-        let from = match self.worked {
-            Some(worked) => Some(worked),
-            None => last_before(cx, self.began).await?,
-        };
-        answers(cx).await?;
-        let to = cx.ports.clock.now();
-        let lease = cx.config.node_lost_after;
+    /// Asks whether the journal works.
+    pub(super) fn ask(
+        &self,
+        cx: &Arc<Context>,
+    ) -> impl Future<Output = Result<Answered>> + Send + use<> {
+        let (cx, worked, began) = (Arc::clone(cx), self.worked, self.began);
+        async move {
+            let from = match worked {
+                Some(worked) => Some(worked),
+                None => last_before(&cx, began).await?,
+            };
+            answers(&cx).await?;
+            let to = cx.ports.clock.now();
+            Ok(Answered { from, to })
+        }
+    }
+
+    /// Takes note of the answer; tells the last silence that there was, if there was one, and
+    /// whether it has just ended.
+    pub(super) fn note(
+        &mut self,
+        Answered { from, to }: Answered,
+        lease: Duration,
+    ) -> (Option<Silence>, bool) {
         let silence = from
             .filter(|from| to.since(*from) > lease)
             .map(|from| Silence { from, to });
         self.worked = Some(to);
         self.last = silence.or(self.last);
-        Ok((self.last, silence.is_some()))
+        (self.last, silence.is_some())
     }
 
     /// What needed the journal or the store failed: it counts as silent since the look before.

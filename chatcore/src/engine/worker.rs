@@ -14,18 +14,17 @@ use super::{
     commit::Trims,
     context::{Backoff, Context, is_final, or_panicked},
     lane::Lane,
+    look::Looks,
     owned::{Owned, Recovering, Slot},
     presence::Leases,
     recovery::{Takeover, recover},
     silence::Watch,
     stats::count,
-    timers,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    ids::{Node, Offset, Partition, StreamId, Target},
+    ids::{Node, Offset, Partition, StreamId},
     journal::{Consumer, Delivery, Record},
-    record,
 };
 
 /// Deliveries taken before the next step, so that one step serves many partitions.
@@ -52,8 +51,10 @@ pub(super) struct Worker {
     recovering: mpsc::Sender<Recovered>,
     turn: u64,
     notify: Arc<Notify>,
-    leases: Leases,
-    journal: Watch,
+    /// Asks the store and the journal; one at a time.
+    pub(super) looks: Looks,
+    pub(super) leases: Leases,
+    pub(super) journal: Watch,
     /// After a failure of a port no step is made before this.
     hold: Option<Instant>,
     backoff: Backoff,
@@ -80,6 +81,7 @@ impl Worker {
             recovering,
             turn: 0,
             notify: Arc::new(Notify::new()),
+            looks: Looks::new(),
             leases: Leases::default(),
             hold: None,
         }
@@ -102,7 +104,13 @@ impl Worker {
                 Some(trimmed) = self.trims.next(), if !self.trims.is_empty() => {
                     self.on_trimmed(trimmed).await?;
                 }
-                _ = ticks.tick() => self.on_tick().await?,
+                Some(looked) = self.looks.next(), if !self.looks.is_empty() => {
+                    self.on_looked(looked).await?;
+                }
+                _ = ticks.tick() => {
+                    self.commit().await?;
+                    self.look();
+                }
                 delivery = self.consumer.next() => {
                     self.on_delivery(delivery).await?;
                     // Whoever is about to append is let go first: the batch grows with the load.
@@ -286,99 +294,6 @@ impl Worker {
                 tracing::info!(%partition, "the partition is another's");
             }
             _ => self.take_over(partition, committed, restarts, rebuild),
-        }
-        Ok(())
-    }
-
-    async fn on_tick(&mut self) -> Result<()> {
-        self.commit().await?;
-        let worked = self.journal.worked();
-        if let Err(error) = self.look().await {
-            if is_final(&error) {
-                return Err(error);
-            }
-            self.leases.doubt();
-            self.journal.doubt(worked);
-            tracing::warn!(%error, "could not look at the store");
-        }
-        Ok(())
-    }
-
-    /// Compares the store with what it should be, fires timers, judges leases.
-    async fn look(&mut self) -> Result<()> {
-        self.compare().await?;
-        self.bring_up().await?;
-        let (silence, has_ended) = self.journal.look(&self.cx).await?;
-        if has_ended {
-            self.leases.doubt();
-        }
-        for slot in self.slots.values_mut() {
-            if let Slot::Owned(owned) = slot {
-                timers::tell_silence(&self.cx, &mut owned.lane, silence).await?;
-                timers::fire(&self.cx, &mut owned.lane).await?;
-            }
-        }
-        if self.leases.look(&self.cx).await? {
-            self.compare().await?;
-        }
-        let is_building = self
-            .slots
-            .values()
-            .any(|s| matches!(s, Slot::Recovering(_)));
-        if is_building {
-            self.leases.doubt();
-            return Ok(());
-        }
-        self.tell_lost().await
-    }
-
-    /// A store that is not as it was left has lost writes, or has another owner.
-    async fn compare(&mut self) -> Result<()> {
-        let partitions: Vec<Partition> = self.owned().map(|o| o.lane.partition).collect();
-        if partitions.is_empty() {
-            return Ok(());
-        }
-        let marks = self.cx.ports.partitions.marks(&partitions).await?;
-        for (partition, mark) in partitions.into_iter().zip(marks) {
-            let Some(Slot::Owned(owned)) = self.slots.get(&partition) else {
-                continue;
-            };
-            let lane = &owned.lane;
-            let is_same = mark.fence == lane.fence
-                && mark.applied == lane.applied
-                && mark.incarnation == lane.incarnation
-                && mark.built;
-            if !is_same {
-                let error = Error::new(ErrorKind::Conflict, "find the store as it was left")
-                    .with_context("stored", mark.applied)
-                    .with_context("expected", lane.applied);
-                self.give_up(partition, &error).await?;
-            } else if mark.trimmed < owned.committed {
-                // It lost nothing but that.
-                self.trim(partition);
-            }
-        }
-        Ok(())
-    }
-
-    async fn tell_lost(&mut self) -> Result<()> {
-        let after = self.cx.config.node_lost_after;
-        let mut commands = Vec::new();
-        for slot in self.slots.values_mut() {
-            let Slot::Owned(owned) = slot else { continue };
-            let lane = &mut owned.lane;
-            let desks: Vec<Target> = lane.watched.iter().cloned().map(Target::Desk).collect();
-            super::recovery::load(&self.cx, lane, desks.iter()).await?;
-            for desk in &desks {
-                if let Some(aggregate) = lane.aggregate(desk) {
-                    let lost = self.leases.lost(after, aggregate)?;
-                    commands.extend(lost.into_iter().map(|command| (lane.partition, command)));
-                }
-            }
-        }
-        for (partition, command) in commands {
-            let bytes = record::encode(&command)?;
-            self.cx.append_soon(partition, bytes).await?.await?;
         }
         Ok(())
     }

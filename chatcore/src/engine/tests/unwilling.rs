@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -35,6 +35,8 @@ struct Unwilling {
     seeks: Arc<AtomicU64>,
     /// What is published meanwhile becomes durable when this is let go.
     held: Arc<Mutex<()>>,
+    /// Whether questions for bounds are never answered.
+    silent: Arc<AtomicBool>,
     tasks: TaskTracker,
 }
 
@@ -46,16 +48,18 @@ struct UnwillingConsumer {
 
 impl Unwilling {
     /// Puts one before the journal of the bench.
-    fn put(bench: &mut Bench, appends: u64, seeks: u64) -> Arc<Mutex<()>> {
+    fn put(bench: &mut Bench, appends: u64, seeks: u64) -> (Arc<Mutex<()>>, Arc<AtomicBool>) {
         let held = Arc::new(Mutex::new(()));
+        let silent = Arc::new(AtomicBool::new(false));
         bench.ports.journal = Arc::new(Self {
             inner: bench.ports.journal.clone(),
             appends: AtomicU64::new(appends),
             seeks: Arc::new(AtomicU64::new(seeks)),
             held: held.clone(),
+            silent: silent.clone(),
             tasks: bench.tasks.clone(),
         });
-        held
+        (held, silent)
     }
 }
 
@@ -120,6 +124,9 @@ impl Journal for Unwilling {
     }
 
     async fn bounds(&self, log: Log, partition: Partition) -> Result<(Offset, Offset)> {
+        if self.silent.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         self.inner.bounds(log, partition).await
     }
 
@@ -213,7 +220,7 @@ async fn what_is_parked_is_brought_up_though_the_journal_did_not_take_it_at_firs
 #[tokio::test(start_paused = true)]
 async fn people_see_what_is_decided_before_it_is_published_and_commits_wait_for_that() {
     let mut bench = Bench::new(1);
-    let held = Unwilling::put(&mut bench, 0, 0);
+    let (held, _) = Unwilling::put(&mut bench, 0, 0);
     let here = node("gateway");
     let mut inbox = bench.ports.inbox.receive(&here).await.unwrap();
     let engine = bench.start(EngineConfig::default());
@@ -243,6 +250,28 @@ async fn people_see_what_is_decided_before_it_is_published_and_commits_wait_for_
     bench
         .until(|| async { committed().await == Offset(4) })
         .await;
+    engine.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_is_not_answered_holds_up_no_command() {
+    let mut bench = Bench::new(1);
+    let (_, silent) = Unwilling::put(&mut bench, 0, 0);
+    let engine = bench.start(EngineConfig::default());
+    bench.append(&open(&anna())).await;
+    bench.applied().await;
+    silent.store(true, Ordering::Relaxed);
+    // A tick passes, and asks.
+    tokio::time::sleep(2 * EngineConfig::default().tick).await;
+    let (_, offset) = bench.append(&open(&anna())).await;
+    let began = tokio::time::Instant::now();
+    bench
+        .until(|| async {
+            assert!(began.elapsed() < Duration::from_secs(60), "it waits");
+            bench.ports.partitions.marks(&[P0]).await.unwrap()[0].applied > offset
+        })
+        .await;
+    silent.store(false, Ordering::Relaxed);
     engine.stop().await.unwrap();
 }
 
