@@ -7,8 +7,10 @@
 use std::{
     fmt,
     fs::{self, File},
+    hash::{BuildHasher as _, RandomState},
     io::{self, Write},
     path::{Path, PathBuf},
+    process,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -54,6 +56,8 @@ pub struct FileArchive {
 struct Shared {
     folder: PathBuf,
     turns: Semaphore,
+    /// Nobody else's, also of those who have the folder on other machines.
+    mine: u64,
     written: AtomicU64,
 }
 
@@ -80,6 +84,8 @@ impl FileArchive {
             shared: Arc::new(Shared {
                 folder: folder.as_ref().to_owned(),
                 turns: Semaphore::new(OPERATIONS_MAX),
+                // Keyed by the system's random numbers.
+                mine: RandomState::new().hash_one(process::id()),
                 written: AtomicU64::new(0),
             }),
         }
@@ -111,6 +117,12 @@ impl FileArchive {
 }
 
 impl Shared {
+    /// A name for a file that is not finished.
+    fn unfinished(&self) -> String {
+        let number = self.written.fetch_add(1, Ordering::Relaxed);
+        format!("unfinished.{:016x}.{number}", self.mine)
+    }
+
     fn stream(&self, stream: &StreamId) -> PathBuf {
         let hash = blake3::hash(stream.to_string().as_bytes()).to_hex();
         let (shelf, _) = hash.split_at(2);
@@ -122,9 +134,7 @@ impl Shared {
         let path = self.folder.join(OWNER);
         let failed = |e| from_io(OPEN, e).with_context("folder", self.folder.display());
         if !path.exists() {
-            let number = self.written.fetch_add(1, Ordering::Relaxed);
-            let unfinished = format!("{OWNER}.unfinished.{}.{number}", std::process::id());
-            let unfinished = self.folder.join(unfinished);
+            let unfinished = self.folder.join(self.unfinished());
             let write = || -> io::Result<()> {
                 create_folders(&self.folder, &self.folder)?;
                 let mut file = File::create(&unfinished)?;
@@ -192,8 +202,7 @@ impl Shared {
         let path = folder.join(format!("{:020}-{:020}", first.0, last.0));
         let mut bytes = encode(segment)?.to_vec();
         bytes.extend(blake3::hash(&bytes).as_bytes());
-        let number = self.written.fetch_add(1, Ordering::Relaxed);
-        let unfinished = folder.join(format!("unfinished.{}.{number}", std::process::id()));
+        let unfinished = folder.join(self.unfinished());
         let write = || -> io::Result<()> {
             if path.exists() {
                 return Ok(());

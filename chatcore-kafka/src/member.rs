@@ -23,7 +23,10 @@ use rdkafka::{
     message::{BorrowedMessage, Message as _},
     types::RDKafkaRespErr,
 };
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::{
+    sync::{Notify, oneshot},
+    task::JoinHandle,
+};
 
 use crate::{
     error::{ended, from_kafka},
@@ -451,15 +454,20 @@ impl Consumer for Member {
         let Some(client) = self.client.take() else {
             return Ok(());
         };
-        let goodbye = tokio::task::spawn_blocking(move || {
-            close(client);
+        const LEAVE: &str = "leave a group of the journal";
+        // Not a task that blocks: the runtime would wait for one that never ends.
+        let (left, goodbye) = oneshot::channel();
+        let leaving = thread::Builder::new().name("kafka-member".to_owned());
+        let started = leaving.spawn(move || {
+            client.unsubscribe();
+            drop(client);
+            // Nobody waits for it any more, maybe.
+            let _ = left.send(());
         });
+        started.map_err(|error| Error::new(ErrorKind::Unavailable, LEAVE).with_source(error))?;
         match tokio::time::timeout(GOODBYE, goodbye).await {
             Ok(_) => Ok(()),
-            Err(_) => Err(Error::new(
-                ErrorKind::Unavailable,
-                "leave a group of the journal",
-            )),
+            Err(_) => Err(Error::new(ErrorKind::Unavailable, LEAVE)),
         }
     }
 }
@@ -482,12 +490,6 @@ impl Member {
             tracing::warn!(%error, %partition, "fetching was not paused or resumed");
         }
     }
-}
-
-/// Waits until the client has left. Blocks.
-fn close(client: Arc<Client>) {
-    client.unsubscribe();
-    drop(client);
 }
 
 impl Drop for Member {

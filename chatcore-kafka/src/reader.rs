@@ -4,6 +4,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
+    thread,
     time::Duration,
 };
 
@@ -93,9 +94,10 @@ impl Readers {
                 None => Reader::new(&this.config)?,
             };
             let done = act(&mut reader);
-            // After an error it is not known where it stands.
-            if done.is_ok() {
-                this.lock().push(reader);
+            match done {
+                Ok(_) => this.lock().push(reader),
+                // It is not known where it stands.
+                Err(_) => end(vec![reader]),
             }
             done
         });
@@ -230,6 +232,21 @@ impl Readers {
         let (first, next) = bounds.await?;
         let offset = |at: i64| Offset(u64::try_from(at).unwrap_or(0));
         Ok((offset(first), offset(next)))
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        end(std::mem::take(&mut *self.lock()));
+    }
+}
+
+/// Ends readers on a thread of its own: the client waits for its goodbye as long as that takes,
+/// and nothing of ours waits for that.
+fn end(readers: Vec<Reader>) {
+    let ending = thread::Builder::new().name("kafka-readers".to_owned());
+    if let Err(error) = ending.spawn(move || drop(readers)) {
+        tracing::error!(%error, "no thread to end readers");
     }
 }
 

@@ -31,6 +31,14 @@ const MEASURES: &[Measure] = &[
     Measure { name: "closed loop, 4 under way", words: &["throughput", "--outstanding", "4"], told: THROUGHPUT },
 ];
 
+/// Not told: it lets the broker's JVM compile what it runs, which takes more than the load itself
+/// for a while.
+const WARM_UP: Measure = Measure {
+    name: "warm-up",
+    words: &["latency", "--rate", "2000"],
+    told: &[],
+};
+
 const LATENCY: &[(&str, &str)] = &[
     ("delivery, p50 (ms)", "/delivery/p50_ms"),
     ("delivery, p99 (ms)", "/delivery/p99_ms"),
@@ -61,6 +69,7 @@ pub(super) fn run(project: &Project, words: &[&str]) -> Result<()> {
     let folder = project.path("target/bench-services");
     services::of_its_own(project, folder, brokers, |state| {
         let mut rows = Rows::default();
+        once(project, &WARM_UP, state, brokers, false)?;
         for measure in MEASURES {
             for _ in 0..if is_quick { 1 } else { ROUNDS } {
                 let Some(line) = once(project, measure, state, brokers, is_quick)? else {
