@@ -34,7 +34,7 @@ pub(crate) const STAGES: &[Stage] = &[
     Stage { name: "doc", budget_minutes: 2, cap_minutes: 10, commands: |p| Ok(vec![doc(p)]) },
     Stage { name: "deny", budget_minutes: 1, cap_minutes: 2, commands: |p| Ok(vec![deny(p)]) },
     Stage { name: "rules", budget_minutes: 1, cap_minutes: 2, commands: |p| Ok(vec![p.chore(&["rules"])]) },
-    Stage { name: "test", budget_minutes: 12, cap_minutes: 25, commands: |p| Ok(vec![cargo_test(p)]) },
+    Stage { name: "test", budget_minutes: 11, cap_minutes: 25, commands: |p| Ok(vec![cargo_test(p)]) },
     Stage { name: "prove", budget_minutes: 6, cap_minutes: 15, commands: |p| Ok(proofs(p)) },
     Stage { name: "simulate", budget_minutes: 8, cap_minutes: 20, commands: |p| Ok(vec![p.chore(&["simulate", "--from", SEEDS_FROM, "--seeds", SEEDS])]) },
     Stage { name: "sabotage", budget_minutes: 2, cap_minutes: 15, commands: |p| Ok(vec![p.chore(&["simulate", "--sabotage", "all", "--from", SEEDS_FROM, "--seeds", SEEDS])]) },
@@ -42,7 +42,7 @@ pub(crate) const STAGES: &[Stage] = &[
     Stage { name: "types", budget_minutes: 1, cap_minutes: 2, commands: |p| Ok(all_types(p)) },
     Stage { name: "pages", budget_minutes: 1, cap_minutes: 3, commands: |p| Ok(vec![node_tests(p, "chatcore-server/web", ".test.js")?]) },
     Stage { name: "websocket", budget_minutes: 1, cap_minutes: 10, commands: |p| Ok(vec![p.chore(&["websocket"])]) },
-    Stage { name: "browser", budget_minutes: 5, cap_minutes: 10, commands: browser },
+    Stage { name: "browser", budget_minutes: 6, cap_minutes: 10, commands: browser },
 ];
 
 /// Real processes under four pairs of faults; and a planted bug, which must be noticed.
