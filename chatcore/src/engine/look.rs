@@ -37,8 +37,8 @@ pub(super) struct Looked {
     alive: Vec<Node>,
 }
 
-/// What is wrong with a mark, if it is not as its owner left it: between the question and now it
-/// may have moved on, with the owner.
+/// Whether a mark is not as its owner left it: between the question and now it may have moved on,
+/// with the owner.
 fn is_other(mark: &Mark, asked: &Asked, now: &Owned) -> bool {
     let lane = &now.lane;
     mark.fence != lane.fence
