@@ -14,7 +14,7 @@ use chatcore::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{config::KafkaConfig, reader::Readers, table::Table, topics};
+use crate::{config::KafkaConfig, error::not_ours, reader::Readers, table::Table, topics};
 
 const OPEN: &str = "open the journal";
 const JOURNAL: &str = "journal";
@@ -29,7 +29,7 @@ struct Journal {
 /// What is known of the journal as a whole.
 #[derive(Debug)]
 pub(crate) struct About {
-    table: Table,
+    table: Arc<Table>,
     pub(crate) incarnation: Incarnation,
     /// Partitions whose end was noted since this node started.
     noted: Mutex<BTreeSet<(Log, Partition)>>,
@@ -52,37 +52,25 @@ fn end_key(log: Log, partition: Partition) -> String {
 }
 
 impl About {
-    /// Finds out which journal it is, or names a new one.
+    /// Finds out which journal it is, or names a new one. May be tried again after it failed.
     ///
     /// # Errors
     /// `Invalid` when a topic is not of this journal; `Unavailable`.
     pub(crate) async fn read(
         config: &KafkaConfig,
-        table: Table,
-        made: &[&str],
+        table: &Arc<Table>,
         readers: &Arc<Readers>,
     ) -> Result<Self> {
         table.catch_up().await?;
-        let incarnation = match named(&table)? {
-            Some(journal) => {
-                if let Some(anew) = made.first() {
-                    return Err(not_ours(
-                        config.topic(anew),
-                        "it was missing, and made anew",
-                    ));
-                }
-                if journal.partitions != config.partitions {
-                    return Err(Error::new(ErrorKind::Invalid, OPEN)
-                        .with_context("partitions", config.partitions)
-                        .with_context("expected", journal.partitions));
-                }
-                Incarnation(journal.incarnation)
-            }
-            None => begin(config, &table, readers).await?,
-        };
+        let journal = agreed(config, table, readers).await?;
+        if journal.partitions != config.partitions {
+            return Err(Error::new(ErrorKind::Invalid, OPEN)
+                .with_context("partitions", config.partitions)
+                .with_context("expected", journal.partitions));
+        }
         let about = Self {
-            table,
-            incarnation,
+            table: Arc::clone(table),
+            incarnation: Incarnation(journal.incarnation),
             noted: Mutex::default(),
         };
         about.check(config, readers).await?;
@@ -150,22 +138,56 @@ impl About {
     }
 }
 
-fn named(table: &Table) -> Result<Option<Journal>> {
-    let Some(bytes) = table.get(JOURNAL).and_then(|value| value.bytes) else {
-        return Ok(None);
-    };
-    let journal = serde_json::from_slice(&bytes);
-    journal.map(Some).map_err(|error| {
+/// Whether the topic names a journal.
+///
+/// # Errors
+/// `Corrupt`, `Unavailable`.
+pub(crate) async fn is_begun(config: &KafkaConfig, readers: &Arc<Readers>) -> Result<bool> {
+    Ok(!names(config, readers).await?.is_empty())
+}
+
+/// Each name that the topic has for the journal, in order.
+async fn names(config: &KafkaConfig, readers: &Arc<Readers>) -> Result<Vec<Journal>> {
+    let names = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&names);
+    let all = readers.keyed(config.topic(topics::ABOUT), Partition(0), move |keyed| {
+        if keyed.key == JOURNAL
+            && let Some(value) = keyed.value
+        {
+            let mut names = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            names.push(value);
+        }
+    });
+    all.await?;
+    let names = std::mem::take(&mut *names.lock().unwrap_or_else(PoisonError::into_inner));
+    let parsed = names.iter().map(|value| serde_json::from_slice(value));
+    parsed.collect::<Result<_, _>>().map_err(|error| {
         Error::new(ErrorKind::Corrupt, OPEN)
             .with_context("key", JOURNAL)
             .with_source(error)
     })
 }
 
-/// Names a journal whose topics are empty. Several nodes may do so at once: the first name in the
-/// topic counts, and whoever saw another one says it again, so that it is also the last one, which
-/// compaction keeps.
-async fn begin(config: &KafkaConfig, table: &Table, readers: &Arc<Readers>) -> Result<Incarnation> {
+/// The journal's name. Where there is none yet, several nodes may say one at once: the first in the
+/// topic counts, and whoever sees another one last says it again, as compaction keeps the last.
+async fn agreed(config: &KafkaConfig, table: &Table, readers: &Arc<Readers>) -> Result<Journal> {
+    let mut said = names(config, readers).await?;
+    let first = match said.first() {
+        Some(first) => *first,
+        None => {
+            let ours = begin(config, table, readers).await?;
+            said = names(config, readers).await?;
+            said.first().copied().unwrap_or(ours)
+        }
+    };
+    if said.last().is_some_and(|last| *last != first) {
+        put(table, first).await?;
+    }
+    Ok(first)
+}
+
+/// Names a journal whose topics are empty.
+async fn begin(config: &KafkaConfig, table: &Table, readers: &Arc<Readers>) -> Result<Journal> {
     for log in [Log::Commands, Log::Events] {
         for partition in (0..config.partitions).map(Partition) {
             let topic = topic(config, log);
@@ -188,24 +210,7 @@ async fn begin(config: &KafkaConfig, table: &Table, readers: &Arc<Readers>) -> R
         partitions: config.partitions,
     };
     put(table, ours).await?;
-    let names = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&names);
-    let all = readers.keyed(config.topic(topics::ABOUT), Partition(0), move |keyed| {
-        if keyed.key == JOURNAL
-            && let Some(named) = keyed.value.and_then(|v| serde_json::from_slice(&v).ok())
-        {
-            let mut names = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            names.push(named);
-        }
-    });
-    all.await?;
-    let names: Vec<Journal> =
-        std::mem::take(&mut names.lock().unwrap_or_else(PoisonError::into_inner));
-    let first = names.first().copied().unwrap_or(ours);
-    if names.iter().any(|name| *name != first) {
-        put(table, first).await?;
-    }
-    Ok(Incarnation(first.incarnation))
+    Ok(ours)
 }
 
 async fn put(table: &Table, journal: Journal) -> Result<()> {
@@ -214,14 +219,4 @@ async fn put(table: &Table, journal: Journal) -> Result<()> {
     let incarnation = Incarnation(journal.incarnation);
     table.put(incarnation, JOURNAL, Some(&value.into())).await?;
     Ok(())
-}
-
-fn not_ours(topic: String, cause: &str) -> Error {
-    Error::new(ErrorKind::Invalid, OPEN)
-        .with_context("topic", topic)
-        .with_context("cause", cause)
-        .with_context(
-            "expected",
-            "the topic of the journal that was begun here; restore it, or begin another journal under another prefix with an empty store",
-        )
 }

@@ -47,3 +47,14 @@ fn kind(error: &KafkaError) -> ErrorKind {
 pub(crate) fn ended(operation: &'static str) -> Error {
     Error::new(ErrorKind::Closed, operation)
 }
+
+/// A topic is not, or not any more, what this journal had.
+pub(crate) fn not_ours(topic: String, cause: &str) -> Error {
+    Error::new(ErrorKind::Invalid, "open the journal")
+        .with_context("topic", topic)
+        .with_context("cause", cause)
+        .with_context(
+            "expected",
+            "the topic of the journal that was begun here; restore it, or begin another journal under another prefix with an empty store",
+        )
+}

@@ -9,11 +9,12 @@ use chatcore::{
 use rdkafka::{admin::AdminClient, config::FromClientConfig as _};
 
 use crate::{
-    about::{About, topic},
+    about::{About, is_begun, topic},
     config::KafkaConfig,
     error::from_kafka,
     figures::{Assigned, Figures},
     journal::KafkaJournal,
+    patience::Patience,
     producers::Producers,
     reader::Readers,
     table::Table,
@@ -56,13 +57,15 @@ impl Kafka {
     /// # Cancellation
     /// Topics may have been made.
     pub async fn open(config: KafkaConfig) -> Result<Self> {
-        let found = topics::prepare(&config).await?;
-        for weakness in &found.weak {
+        let patience = Patience::new(config.open_timeout, &config.bootstrap);
+        let readers = Readers::new(config.reader());
+        let is_begun = async || is_begun(&config, &readers).await;
+        let weaknesses = topics::prepare(&config, &patience, is_begun).await?;
+        for weakness in &weaknesses {
             tracing::warn!(weakness, "the journal promises less");
         }
         let producers = Producers::new(&config)?;
         let producer = &producers.commands;
-        let readers = Readers::new(config.reader());
         let table = |name| {
             Table::follow(
                 &config.follower(),
@@ -71,7 +74,9 @@ impl Kafka {
                 Arc::clone(&readers),
             )
         };
-        let about = About::read(&config, table(topics::ABOUT)?, &found.made, &readers).await?;
+        let named = Arc::new(table(topics::ABOUT)?);
+        let about = async || About::read(&config, &named, &readers).await;
+        let about = patience.insist("open the journal", about).await?;
         let incarnation = about.incarnation;
         let admin = AdminClient::from_config(&config.admin());
         let admin = admin.map_err(|error| from_kafka(error, "open the journal"))?;
@@ -100,7 +105,7 @@ impl Kafka {
                 assigned: Assigned::default(),
                 config,
             }),
-            weaknesses: found.weak,
+            weaknesses,
         })
     }
 

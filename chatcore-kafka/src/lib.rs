@@ -15,12 +15,14 @@
 //!   another broker takes over; the core clamps them for each customer and desk.
 
 mod about;
+mod aside;
 mod config;
 mod error;
 mod figures;
 mod journal;
 mod kafka;
 mod member;
+mod patience;
 mod producer;
 mod producers;
 mod quiet;

@@ -4,7 +4,6 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     fmt,
     sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize},
-    thread,
     time::Duration,
 };
 
@@ -29,6 +28,7 @@ use tokio::{
 };
 
 use crate::{
+    aside::aside,
     error::{ended, from_kafka},
     figures::Counted,
     quiet,
@@ -457,17 +457,15 @@ impl Consumer for Member {
         const LEAVE: &str = "leave a group of the journal";
         // Not a task that blocks: the runtime would wait for one that never ends.
         let (left, goodbye) = oneshot::channel();
-        let leaving = thread::Builder::new().name("kafka-member".to_owned());
-        let started = leaving.spawn(move || {
+        aside("kafka-member", move || {
             client.unsubscribe();
             drop(client);
             // Nobody waits for it any more, maybe.
             let _ = left.send(());
         });
-        started.map_err(|error| Error::new(ErrorKind::Unavailable, LEAVE).with_source(error))?;
         match tokio::time::timeout(GOODBYE, goodbye).await {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Error::new(ErrorKind::Unavailable, LEAVE)),
+            Ok(Ok(())) => Ok(()),
+            _ => Err(Error::new(ErrorKind::Unavailable, LEAVE)),
         }
     }
 }
@@ -496,10 +494,7 @@ impl Drop for Member {
     fn drop(&mut self) {
         // It waits for the brokers: not on a thread that drives tasks.
         if let Some(client) = self.client.take() {
-            let closing = thread::Builder::new().name("kafka-member".to_owned());
-            if let Err(error) = closing.spawn(move || drop(client)) {
-                tracing::error!(%error, "no thread to leave a group");
-            }
+            aside("kafka-member", move || drop(client));
         }
     }
 }

@@ -29,7 +29,7 @@ use rdkafka::{
 };
 use tokio::sync::{Notify, oneshot};
 
-use crate::{error::from_kafka, figures::Figures, quiet};
+use crate::{aside::aside, error::from_kafka, figures::Figures, quiet};
 
 const APPEND: &str = "append to the journal";
 /// Names the journal's incarnation in each record.
@@ -360,8 +360,7 @@ impl Producer {
         tracing::error!("the journal's producer failed, another one is made");
         self.replaced.fetch_add(1, Ordering::Relaxed);
         let this = Arc::clone(self);
-        let replacing = thread::Builder::new().name("kafka-producer".to_owned());
-        let started = replacing.spawn(move || {
+        aside("kafka-producer", move || {
             end(&failed);
             drop(failed);
             while !this.is_closed.load(Ordering::Acquire) {
@@ -376,9 +375,6 @@ impl Producer {
             }
             this.room.freed.notify_waiters();
         });
-        if let Err(error) = started {
-            tracing::error!(%error, "no thread to make a producer");
-        }
     }
 
     fn connect(self: &Arc<Self>) -> Result<Arc<Client>> {
@@ -413,10 +409,7 @@ impl Drop for Producer {
         self.is_closed.store(true, Ordering::Release);
         if let Some(client) = self.client().take() {
             // It joins a thread: not on one that drives tasks.
-            let ending = thread::Builder::new().name("kafka-producer".to_owned());
-            if let Err(error) = ending.spawn(move || end(&client)) {
-                tracing::error!(%error, "no thread to end a producer");
-            }
+            aside("kafka-producer", move || end(&client));
         }
     }
 }

@@ -4,7 +4,6 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
-    thread,
     time::Duration,
 };
 
@@ -25,6 +24,7 @@ use rdkafka::{
 use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
+    aside::aside,
     error::{ended, from_kafka},
     producer::INCARNATION,
     quiet::Quiet,
@@ -94,11 +94,12 @@ impl Readers {
                 None => Reader::new(&this.config)?,
             };
             let done = act(&mut reader);
-            match done {
-                Ok(_) => this.lock().push(reader),
+            if done.is_err() {
                 // It is not known where it stands.
-                Err(_) => end(vec![reader]),
+                reader.at = None;
+                reader.unassign();
             }
+            this.lock().push(reader);
             done
         });
         done.await.map_err(|_| ended(operation))?
@@ -237,16 +238,8 @@ impl Readers {
 
 impl Drop for Readers {
     fn drop(&mut self) {
-        end(std::mem::take(&mut *self.lock()));
-    }
-}
-
-/// Ends readers on a thread of its own: the client waits for its goodbye as long as that takes,
-/// and nothing of ours waits for that.
-fn end(readers: Vec<Reader>) {
-    let ending = thread::Builder::new().name("kafka-readers".to_owned());
-    if let Err(error) = ending.spawn(move || drop(readers)) {
-        tracing::error!(%error, "no thread to end readers");
+        let readers = std::mem::take(&mut *self.lock());
+        aside("kafka-readers", move || drop(readers));
     }
 }
 

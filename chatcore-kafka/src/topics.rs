@@ -15,7 +15,8 @@ use tokio::time::Instant;
 
 use crate::{
     config::KafkaConfig,
-    error::{ended, from_kafka},
+    error::{ended, from_kafka, not_ours},
+    patience::Patience,
 };
 
 pub(crate) const COMMANDS: &str = "commands";
@@ -94,67 +95,65 @@ const ALL: [Wanted; 6] = [
     },
 ];
 
-/// What was found at the start.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    /// Topics that were made.
-    pub(crate) made: Vec<&'static str>,
-    /// Settings that weaken a promise, in words.
-    pub(crate) weak: Vec<String>,
-}
-
-/// Waits for the brokers, makes what is missing, and checks what is there.
+/// Waits for the brokers, makes what is missing, and checks what is there. Answers the settings that
+/// weaken a promise, in words. `is_begun` says whether [`ABOUT`] names a journal: all its topics were
+/// there before it was named, so that none is made once it is.
 ///
 /// # Errors
 /// `Unavailable` when no broker answers in time; `Invalid` with each difference that nothing works
-/// with; `NotFound` for a topic that is missing and may not be made.
-pub(crate) async fn prepare(config: &KafkaConfig) -> Result<Found> {
+/// with, and for a journal that lost a topic; `NotFound` for a topic that is missing and may not be
+/// made.
+pub(crate) async fn prepare(
+    config: &KafkaConfig,
+    patience: &Patience,
+    is_begun: impl AsyncFn() -> Result<bool>,
+) -> Result<Vec<String>> {
     let admin =
         AdminClient::from_config(&config.admin()).map_err(|error| from_kafka(error, OPEN))?;
     let admin = Arc::new(admin);
-    let until = Instant::now() + config.open_timeout;
-    let missing = wait_for(config, &admin, until).await?;
-    let mut found = Found::default();
+    let survey = async || survey(config, &admin).await;
+    let missing = patience.insist(OPEN, survey).await?;
     if !missing.is_empty() {
-        make(config, &admin, &missing).await?;
-        found.made = missing;
-        while !wait_for(config, &admin, until).await?.is_empty() {
-            if Instant::now() > until {
-                return Err(Error::new(ErrorKind::Unavailable, OPEN)
-                    .with_context("cause", "the topics that were made do not show up"));
-            }
-            tokio::time::sleep(TRY_EVERY).await;
+        // Asked after what is missing was: a journal that was named then had lost it before.
+        let is_lost = !missing.contains(&ABOUT) && patience.insist(OPEN, is_begun).await?;
+        match is_lost {
+            true => all_are_there(config, &admin, patience).await?,
+            false => make(config, &admin, patience, &missing).await?,
         }
     }
-    found.weak = check(config, &admin).await?;
-    Ok(found)
+    let settings = settings(config, &admin, patience).await?;
+    compare(config, &settings)
 }
 
 type Admin = Arc<AdminClient<DefaultClientContext>>;
 
-/// Which topics are missing, as soon as a broker answers and each of the others has its leaders.
-async fn wait_for(
-    config: &KafkaConfig,
-    admin: &Admin,
-    until: Instant,
-) -> Result<Vec<&'static str>> {
+/// Gives each broker time to hear of all topics.
+async fn all_are_there(config: &KafkaConfig, admin: &Admin, patience: &Patience) -> Result<()> {
+    let until = Instant::now() + KNOWN_WITHIN;
     loop {
-        let (config_too, asked) = (config.clone(), admin.clone());
-        let answer = tokio::task::spawn_blocking(move || survey(&config_too, &asked));
-        let error = match answer.await.map_err(|_| ended(OPEN))? {
-            Ok(missing) => return Ok(missing),
-            Err(error) if error.kind() != ErrorKind::Unavailable => return Err(error),
-            Err(error) => error,
-        };
-        if Instant::now() > until {
-            return Err(error.with_context("brokers", &config.bootstrap));
+        let missing = patience.insist(OPEN, async || survey(config, admin).await);
+        match missing.await?.first() {
+            None => return Ok(()),
+            Some(lost) if Instant::now() > until => {
+                return Err(not_ours(config.topic(lost), "it is missing"));
+            }
+            Some(_) => tokio::time::sleep(TRY_EVERY).await,
         }
-        tracing::warn!(%error, brokers = config.bootstrap, "waiting for Kafka");
-        tokio::time::sleep(TRY_EVERY).await;
     }
 }
 
-fn survey(config: &KafkaConfig, admin: &Admin) -> Result<Vec<&'static str>> {
+/// Which topics are missing.
+///
+/// # Errors
+/// `Unavailable` when no broker answers, or a partition has no leader; `Invalid` for another number
+/// of partitions.
+async fn survey(config: &KafkaConfig, admin: &Admin) -> Result<Vec<&'static str>> {
+    let (config, admin) = (config.clone(), admin.clone());
+    let asked = tokio::task::spawn_blocking(move || missing(&config, &admin));
+    asked.await.map_err(|_| ended(OPEN))?
+}
+
+fn missing(config: &KafkaConfig, admin: &Admin) -> Result<Vec<&'static str>> {
     let mut missing = Vec::new();
     for wanted in &ALL {
         let topic = config.topic(wanted.name);
@@ -204,7 +203,12 @@ fn partitions(config: &KafkaConfig, wanted: &Wanted) -> usize {
     }
 }
 
-async fn make(config: &KafkaConfig, admin: &Admin, missing: &[&'static str]) -> Result<()> {
+async fn make(
+    config: &KafkaConfig,
+    admin: &Admin,
+    patience: &Patience,
+    missing: &[&'static str],
+) -> Result<()> {
     if !config.create_topics {
         let mut error = Error::new(ErrorKind::NotFound, OPEN);
         for wanted in ALL.iter().filter(|wanted| missing.contains(&wanted.name)) {
@@ -224,26 +228,37 @@ async fn make(config: &KafkaConfig, admin: &Admin, missing: &[&'static str]) -> 
         }
         return Err(error);
     }
-    let in_sync = if config.replication > 2 { "2" } else { "1" };
     for wanted in ALL.iter().filter(|wanted| missing.contains(&wanted.name)) {
-        let name = config.topic(wanted.name);
-        let count = i32::try_from(partitions(config, wanted)).unwrap_or(i32::MAX);
-        let replication = TopicReplication::Fixed(i32::from(config.replication));
-        let mut topic =
-            NewTopic::new(&name, count, replication).set("min.insync.replicas", in_sync);
-        for (name, value) in wanted.must.iter().chain(wanted.should) {
-            topic = topic.set(name, value);
-        }
-        let options = AdminOptions::new().operation_timeout(Some(ASK_MAX));
-        let made = admin.create_topics([&topic], &options).await;
-        for made in made.map_err(|error| from_kafka(error, OPEN))? {
-            match made {
-                // Another node was quicker.
-                Ok(_) | Err((_, Code::TopicAlreadyExists)) => {}
-                Err((name, code)) => {
-                    let error = KafkaError::AdminOp(code);
-                    return Err(from_kafka(error, OPEN).with_context("topic", name));
-                }
+        let made = patience.insist(OPEN, async || make_one(config, admin, wanted).await);
+        made.await?;
+    }
+    let shown = patience.insist(OPEN, async || match survey(config, admin).await?.first() {
+        None => Ok(()),
+        Some(missing) => Err(Error::new(ErrorKind::Unavailable, OPEN)
+            .with_context("topic", config.topic(missing))
+            .with_context("cause", "it was made, and does not show up")),
+    });
+    shown.await
+}
+
+/// Makes it, unless somebody was quicker.
+async fn make_one(config: &KafkaConfig, admin: &Admin, wanted: &Wanted) -> Result<()> {
+    let in_sync = if config.replication > 2 { "2" } else { "1" };
+    let name = config.topic(wanted.name);
+    let count = i32::try_from(partitions(config, wanted)).unwrap_or(i32::MAX);
+    let replication = TopicReplication::Fixed(i32::from(config.replication));
+    let mut topic = NewTopic::new(&name, count, replication).set("min.insync.replicas", in_sync);
+    for (name, value) in wanted.must.iter().chain(wanted.should) {
+        topic = topic.set(name, value);
+    }
+    let options = AdminOptions::new().operation_timeout(Some(ASK_MAX));
+    let made = admin.create_topics([&topic], &options).await;
+    for made in made.map_err(|error| from_kafka(error, OPEN))? {
+        match made {
+            Ok(_) | Err((_, Code::TopicAlreadyExists)) => {}
+            Err((name, code)) => {
+                let error = KafkaError::AdminOp(code);
+                return Err(from_kafka(error, OPEN).with_context("topic", name));
             }
         }
     }
@@ -253,15 +268,19 @@ async fn make(config: &KafkaConfig, admin: &Admin, missing: &[&'static str]) -> 
 /// A topic's settings by name, or why they are not known.
 type Settings = std::result::Result<BTreeMap<String, Option<String>>, String>;
 
-/// Asks for the settings and compares them, as [`compare`] says. Where there are several brokers,
-/// one that has not heard yet of a topic that was made just now tells nothing of it: it is asked
-/// again, for a while.
-async fn check(config: &KafkaConfig, admin: &Admin) -> Result<Vec<String>> {
+/// Asks for the settings. Where there are several brokers, one that has not heard yet of a topic that
+/// was made just now tells nothing of it: it is asked again, for a while.
+async fn settings(
+    config: &KafkaConfig,
+    admin: &Admin,
+    patience: &Patience,
+) -> Result<Vec<Settings>> {
     let until = Instant::now() + KNOWN_WITHIN;
     loop {
-        let all = describe(config, admin).await?;
+        let all = patience.insist(OPEN, async || describe(config, admin).await);
+        let all = all.await?;
         if all.iter().all(Settings::is_ok) || Instant::now() > until {
-            return compare(config, &all);
+            return Ok(all);
         }
         tokio::time::sleep(TRY_EVERY).await;
     }

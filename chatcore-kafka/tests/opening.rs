@@ -38,11 +38,14 @@ async fn nodes_that_begin_at_once_have_one_journal_and_find_it_again() {
     let Some(config) = common::config() else {
         return;
     };
-    let (one, two) = tokio::join!(open(config.clone()), open(config.clone()));
-    let incarnation = one.journal().incarnation();
-    assert_eq!(two.journal().incarnation(), incarnation);
-    append(&*one.journal(), "kept").await;
-    drop((one, two));
+    let nodes = (0..6).map(|_| open(config.clone()));
+    let nodes = futures_util::future::join_all(nodes).await;
+    let incarnation = nodes[0].journal().incarnation();
+    for node in &nodes {
+        assert_eq!(node.journal().incarnation(), incarnation);
+    }
+    append(&*nodes[0].journal(), "kept").await;
+    drop(nodes);
     let again = open(config).await;
     assert_eq!(again.journal().incarnation(), incarnation);
     let bounds = again.journal().bounds(Log::Commands, P0).await.unwrap();
@@ -66,10 +69,45 @@ async fn a_topic_that_was_made_anew_is_refused() {
 
     let missing = refused(&config).await;
     assert_eq!(missing.kind(), ErrorKind::Invalid, "{missing}");
-    // It was made all the same, by this start or by somebody else, and is empty.
+    assert!(missing.to_string().contains("it is missing"), "{missing}");
+    // Nor is it taken when somebody makes it anew.
+    let partitions = i32::try_from(config.partitions).unwrap();
+    let settings = [("message.timestamp.type", "LogAppendTime")];
+    make_topic(&config, &topic, partitions, &settings).await;
     let emptied = refused(&config).await;
     assert_eq!(emptied.kind(), ErrorKind::Invalid, "{emptied}");
     assert!(emptied.to_string().contains(&topic), "{emptied}");
+}
+
+#[tokio::test]
+async fn the_first_name_of_a_journal_counts_though_its_node_died_before_it_said_so_again() {
+    let Some(config) = common::config() else {
+        return;
+    };
+    let incarnation = open(config.clone()).await.journal().incarnation();
+    let about = format!("{}.about", config.prefix);
+    let other = r#"{"incarnation":7,"partitions":4}"#;
+    common::produce_keyed(&config, &about, "journal", other).await;
+    for _ in 0..2 {
+        let again = open(config.clone()).await;
+        assert_eq!(again.journal().incarnation(), incarnation);
+    }
+}
+
+#[tokio::test]
+async fn what_a_node_left_half_made_is_finished() {
+    let Some(config) = common::config() else {
+        return;
+    };
+    make_topic(
+        &config,
+        &format!("{}.about", config.prefix),
+        1,
+        &[("cleanup.policy", "compact")],
+    )
+    .await;
+    let kafka = open(config).await;
+    assert_eq!(append(&*kafka.journal(), "first").await, Offset(0));
 }
 
 #[tokio::test]

@@ -111,6 +111,12 @@ pub(crate) async fn produce(config: &KafkaConfig, topic: &str, text: &str) {
     .await;
 }
 
+/// Sets the value of a key in partition 0 as somebody else would.
+pub(crate) async fn produce_keyed(config: &KafkaConfig, topic: &str, key: &str, value: &str) {
+    let record = BaseRecord::<str, str>::to(topic).partition(0);
+    send(config, record.key(key).payload(value)).await;
+}
+
 /// Appends to partition 0 as a node of another journal would.
 pub(crate) async fn produce_as(config: &KafkaConfig, topic: &str, incarnation: Incarnation) {
     let headers = OwnedHeaders::new().insert(Header {
