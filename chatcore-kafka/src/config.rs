@@ -84,6 +84,30 @@ impl KafkaConfig {
         }
     }
 
+    /// Properties that weaken a promise, in words.
+    pub(crate) fn weaknesses(&self) -> Vec<String> {
+        let is = |name: &str, value: &str| {
+            let set = self.properties.get(name);
+            set.is_some_and(|set| set.0.trim().eq_ignore_ascii_case(value))
+        };
+        let weak = [
+            (
+                is("security.protocol", "sasl_plaintext"),
+                "security.protocol is sasl_plaintext: whoever is on the network reads all of it, expected sasl_ssl",
+            ),
+            (
+                is("enable.ssl.certificate.verification", "false"),
+                "enable.ssl.certificate.verification is false: anybody may be the broker, expected true",
+            ),
+            (
+                is("ssl.endpoint.identification.algorithm", "none"),
+                "ssl.endpoint.identification.algorithm is none: who has any certificate may be the broker, expected https",
+            ),
+        ];
+        let weak = weak.into_iter().filter(|(is_so, _)| *is_so);
+        weak.map(|(_, text)| text.to_owned()).collect()
+    }
+
     /// What all clients have in common.
     fn base(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
@@ -105,7 +129,8 @@ impl KafkaConfig {
         config
     }
 
-    pub(crate) fn admin(&self) -> ClientConfig {
+    /// For asking, and for making topics.
+    pub(crate) fn plain(&self) -> ClientConfig {
         self.with_properties(self.base())
     }
 
@@ -196,5 +221,24 @@ impl KafkaConfig {
 
     pub(crate) fn topic(&self, name: &str) -> String {
         format!("{}.{name}", self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_that_open_what_is_closed_are_told() {
+        let mut config = KafkaConfig::new("k:9092", "chat");
+        let mut set = |name: &str, value: &str| {
+            let value = Property(value.to_owned());
+            config.properties.insert(name.to_owned(), value);
+            config.weaknesses().len()
+        };
+        assert_eq!(set("security.protocol", "sasl_ssl"), 0);
+        assert_eq!(set("security.protocol", "SASL_PLAINTEXT"), 1);
+        assert_eq!(set("enable.ssl.certificate.verification", "false"), 2);
+        assert_eq!(set("ssl.endpoint.identification.algorithm", "none"), 3);
     }
 }

@@ -78,7 +78,7 @@ impl Kafka {
         let about = async || About::read(&config, &named, &readers).await;
         let about = patience.insist("open the journal", about).await?;
         let incarnation = about.incarnation;
-        let admin = AdminClient::from_config(&config.admin());
+        let admin = AdminClient::from_config(&config.plain());
         let admin = admin.map_err(|error| from_kafka(error, "open the journal"))?;
         Ok(Self {
             snapshots: Arc::new(KafkaSnapshots {

@@ -27,6 +27,7 @@ mod producer;
 mod producers;
 mod quiet;
 mod reader;
+mod survey;
 mod table;
 mod tables;
 mod topics;

@@ -1,6 +1,6 @@
 //! The topics of a journal: what they are like, made when they are missing, checked when not.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use chatcore::error::{Error, ErrorKind, Result};
 use rdkafka::{
@@ -8,15 +8,15 @@ use rdkafka::{
     client::DefaultClientContext,
     config::FromClientConfig as _,
     error::{KafkaError, RDKafkaErrorCode as Code},
-    metadata::MetadataPartition,
 };
 
 use tokio::time::Instant;
 
 use crate::{
     config::KafkaConfig,
-    error::{ended, from_kafka, not_ours},
+    error::{from_kafka, not_ours},
     patience::Patience,
+    survey::Survey,
 };
 
 pub(crate) const COMMANDS: &str = "commands";
@@ -26,20 +26,29 @@ pub(crate) const SHARED: &str = "shared";
 pub(crate) const DEAD_LETTERS: &str = "dead-letters";
 pub(crate) const ABOUT: &str = "about";
 
-const OPEN: &str = "open the journal";
+pub(crate) const OPEN: &str = "open the journal";
 const TRY_EVERY: Duration = Duration::from_millis(500);
 const ASK_MAX: Duration = Duration::from_secs(10);
 /// How long all brokers may take to hear of a topic.
 const KNOWN_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a topic must be like.
-struct Wanted {
-    name: &'static str,
+pub(crate) struct Wanted {
+    pub(crate) name: &'static str,
     is_partitioned: bool,
     /// What nothing works without.
     must: &'static [(&'static str, &'static str)],
     /// What a promise rests on: another value is told, and not refused.
     should: &'static [(&'static str, &'static str)],
+}
+
+impl Wanted {
+    pub(crate) fn partitions(&self, config: &KafkaConfig) -> usize {
+        match self.is_partitioned {
+            true => usize::try_from(config.partitions).unwrap_or(usize::MAX),
+            false => 1,
+        }
+    }
 }
 
 /// Appended once, read by everybody, and forgotten when the core says so.
@@ -55,7 +64,7 @@ const KEPT: &[(&str, &str)] = &[
 const TABLE: &[(&str, &str)] = &[("cleanup.policy", "compact")];
 const SAFE: &[(&str, &str)] = &[("unclean.leader.election.enable", "false")];
 
-const ALL: [Wanted; 6] = [
+pub(crate) const ALL: [Wanted; 6] = [
     // First: whoever finds the others finds out whose they are.
     Wanted {
         name: ABOUT,
@@ -109,29 +118,34 @@ pub(crate) async fn prepare(
     is_begun: impl AsyncFn() -> Result<bool>,
 ) -> Result<Vec<String>> {
     let admin =
-        AdminClient::from_config(&config.admin()).map_err(|error| from_kafka(error, OPEN))?;
-    let admin = Arc::new(admin);
-    let survey = async || survey(config, &admin).await;
-    let missing = patience.insist(OPEN, survey).await?;
+        AdminClient::from_config(&config.plain()).map_err(|error| from_kafka(error, OPEN))?;
+    let survey = Survey::new(config)?;
+    let missing = patience.insist(OPEN, async || survey.missing().await);
+    let missing = missing.await?;
     if !missing.is_empty() {
         // Asked after what is missing was: a journal that was named then had lost it before.
         let is_lost = !missing.contains(&ABOUT) && patience.insist(OPEN, is_begun).await?;
         match is_lost {
-            true => all_are_there(config, &admin, patience).await?,
-            false => make(config, &admin, patience, &missing).await?,
+            true => all_are_there(config, &survey, patience).await?,
+            false => {
+                make(config, &admin, patience, &missing).await?;
+                shown(config, &survey, patience).await?;
+            }
         }
     }
     let settings = settings(config, &admin, patience).await?;
-    compare(config, &settings)
+    let mut weak = config.weaknesses();
+    weak.extend(compare(config, &settings)?);
+    Ok(weak)
 }
 
-type Admin = Arc<AdminClient<DefaultClientContext>>;
+type Admin = AdminClient<DefaultClientContext>;
 
 /// Gives each broker time to hear of all topics.
-async fn all_are_there(config: &KafkaConfig, admin: &Admin, patience: &Patience) -> Result<()> {
+async fn all_are_there(config: &KafkaConfig, survey: &Survey, patience: &Patience) -> Result<()> {
     let until = Instant::now() + KNOWN_WITHIN;
     loop {
-        let missing = patience.insist(OPEN, async || survey(config, admin).await);
+        let missing = patience.insist(OPEN, async || survey.missing().await);
         match missing.await?.first() {
             None => return Ok(()),
             Some(lost) if Instant::now() > until => {
@@ -139,67 +153,6 @@ async fn all_are_there(config: &KafkaConfig, admin: &Admin, patience: &Patience)
             }
             Some(_) => tokio::time::sleep(TRY_EVERY).await,
         }
-    }
-}
-
-/// Which topics are missing.
-///
-/// # Errors
-/// `Unavailable` when no broker answers, or a partition has no leader; `Invalid` for another number
-/// of partitions.
-async fn survey(config: &KafkaConfig, admin: &Admin) -> Result<Vec<&'static str>> {
-    let (config, admin) = (config.clone(), admin.clone());
-    let asked = tokio::task::spawn_blocking(move || missing(&config, &admin));
-    asked.await.map_err(|_| ended(OPEN))?
-}
-
-fn missing(config: &KafkaConfig, admin: &Admin) -> Result<Vec<&'static str>> {
-    let mut missing = Vec::new();
-    for wanted in &ALL {
-        let topic = config.topic(wanted.name);
-        let metadata = admin.inner().fetch_metadata(Some(&topic), ASK_MAX);
-        let metadata = metadata.map_err(|error| from_kafka(error, OPEN))?;
-        let described = metadata.topics().iter().find(|t| t.name() == topic);
-        let error = described.and_then(|topic| topic.error()).map(Code::from);
-        let count = described.map_or(0, |topic| topic.partitions().len());
-        match error {
-            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => missing.push(wanted.name),
-            Some(Code::LeaderNotAvailable) | None if count == 0 => {
-                return Err(Error::new(ErrorKind::Unavailable, OPEN).with_context("topic", topic));
-            }
-            Some(code) => {
-                return Err(
-                    from_kafka(KafkaError::MetadataFetch(code), OPEN).with_context("topic", topic)
-                );
-            }
-            None => {
-                let expected = partitions(config, wanted);
-                if count != expected {
-                    return Err(Error::new(ErrorKind::Invalid, OPEN)
-                        .with_context("topic", topic)
-                        .with_context("partitions", count)
-                        .with_context("expected", expected)
-                        .with_context(
-                            "cause",
-                            "the number of partitions is fixed for the life of a journal",
-                        ));
-                }
-                let is_led = |p: &MetadataPartition| p.leader() >= 0;
-                if !described.is_some_and(|topic| topic.partitions().iter().all(is_led)) {
-                    return Err(Error::new(ErrorKind::Unavailable, OPEN)
-                        .with_context("topic", topic)
-                        .with_context("cause", "a partition has no leader"));
-                }
-            }
-        }
-    }
-    Ok(missing)
-}
-
-fn partitions(config: &KafkaConfig, wanted: &Wanted) -> usize {
-    match wanted.is_partitioned {
-        true => usize::try_from(config.partitions).unwrap_or(usize::MAX),
-        false => 1,
     }
 }
 
@@ -221,7 +174,7 @@ async fn make(
                 format!(
                     "{} with {} partitions and {}",
                     config.topic(wanted.name),
-                    partitions(config, wanted),
+                    wanted.partitions(config),
                     settings.join(" ")
                 ),
             );
@@ -232,7 +185,12 @@ async fn make(
         let made = patience.insist(OPEN, async || make_one(config, admin, wanted).await);
         made.await?;
     }
-    let shown = patience.insist(OPEN, async || match survey(config, admin).await?.first() {
+    Ok(())
+}
+
+/// Waits until the brokers know what was made.
+async fn shown(config: &KafkaConfig, survey: &Survey, patience: &Patience) -> Result<()> {
+    let shown = patience.insist(OPEN, async || match survey.missing().await?.first() {
         None => Ok(()),
         Some(missing) => Err(Error::new(ErrorKind::Unavailable, OPEN)
             .with_context("topic", config.topic(missing))
@@ -245,7 +203,7 @@ async fn make(
 async fn make_one(config: &KafkaConfig, admin: &Admin, wanted: &Wanted) -> Result<()> {
     let in_sync = if config.replication > 2 { "2" } else { "1" };
     let name = config.topic(wanted.name);
-    let count = i32::try_from(partitions(config, wanted)).unwrap_or(i32::MAX);
+    let count = i32::try_from(wanted.partitions(config)).unwrap_or(i32::MAX);
     let replication = TopicReplication::Fixed(i32::from(config.replication));
     let mut topic = NewTopic::new(&name, count, replication).set("min.insync.replicas", in_sync);
     for (name, value) in wanted.must.iter().chain(wanted.should) {

@@ -113,6 +113,14 @@ pub(crate) fn from_connecting(operation: &'static str, error: RedisError) -> Err
             .with_context("to do", advice)
             .with_source(error);
     }
+    if crate::tls::is_refusal(&error) {
+        return Error::new(ErrorKind::Forbidden, operation)
+            .with_context(
+                "to do",
+                "check whom this and the server trust, and the names in their certificates",
+            )
+            .with_source(error);
+    }
     Error::new(ErrorKind::Unavailable, operation)
         .with_retry(Retry::Safe { after: SOON })
         .with_source(error)

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use chatcore::{error::Result, store::Archive};
 
-use crate::{Config, Figures, ServerFigures, inbox::Receivers, info::Info, keys::Keys, link::Link};
+use crate::{
+    Config, Figures, ServerFigures, Tls, inbox::Receivers, info::Info, keys::Keys, link::Link,
+};
 
 /// The live view, the leases, the lists and the nodes' inboxes over the Redis protocol.
 ///
@@ -49,7 +51,10 @@ impl KeyDb {
     /// # Errors
     /// `Invalid` for bounds that make no sense, `Forbidden` for a refused login, `Unavailable`
     /// when there is no primary in time; each says what to do.
-    pub async fn connect(config: Config, archive: Arc<dyn Archive>) -> Result<Arc<Self>> {
+    pub async fn connect(mut config: Config, archive: Arc<dyn Archive>) -> Result<Arc<Self>> {
+        if config.address.is_tls && config.tls.is_none() {
+            config.tls = Some(Tls::new(None, None)?);
+        }
         let keys = Keys::new(&config.prefix);
         let link = Arc::new(Link::open(Arc::new(config)).await?);
         Ok(Arc::new(Self {

@@ -30,6 +30,7 @@
 //! # }
 //! ```
 
+mod address;
 mod command;
 mod config;
 mod error;
@@ -41,9 +42,12 @@ mod link;
 mod reply;
 mod script;
 mod store;
+mod tls;
 
+pub use address::{Address, Found, HostPort, Login, Secret};
 pub use command::COMMANDS;
-pub use config::{Address, Config, Found, HostPort, Login, Secret};
+pub use config::Config;
 pub use info::ServerFigures;
 pub use keydb::KeyDb;
 pub use link::Figures;
+pub use tls::Tls;

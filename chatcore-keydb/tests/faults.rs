@@ -287,7 +287,7 @@ async fn sentinels_lead_to_the_new_primary_and_nobody_writes_to_the_paused_one()
     let second = Server::start(&program, free_port(), &of_first);
     second.until("INFO replication", "master_link_status:up");
     let mut sentinels: Vec<Server> = (0..3)
-        .map(|_| Server::start_sentinel(&program, first.port))
+        .map(|_| Server::start_sentinel(&program, first.port, &[]))
         .collect();
     for sentinel in &sentinels {
         sentinel.until("SENTINEL CKQUORUM test", "OK 3");
@@ -346,7 +346,7 @@ async fn sentinels_lead_to_the_new_primary_and_nobody_writes_to_the_paused_one()
 async fn sentinels_are_asked_with_their_own_login() {
     let Some(program) = program() else { return };
     let primary = Server::start(&program, free_port(), &["--requirepass", "one"]);
-    let sentinel = Server::start_sentinel(&program, primary.port);
+    let sentinel = Server::start_sentinel(&program, primary.port, &[]);
     let told = sentinel
         .ask("ACL SETUSER watch on >two ~* &* +@all")
         .unwrap();

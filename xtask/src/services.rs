@@ -4,10 +4,12 @@
 //! `CHATCORE_KAFKA` and `CHATCORE_KEYDB` name others instead: those are used as they are, and nothing
 //! is started in their place.
 
+mod certificates;
 mod daemon;
 mod kafka;
 mod redis;
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -15,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::project::Project;
 use daemon::Daemon;
@@ -24,6 +26,21 @@ use daemon::Daemon;
 const KAFKA: &str = "CHATCORE_KAFKA";
 /// Names a store that is there already: `redis+sentinel://host:port,host:port/name`.
 const KEYDB: &str = "CHATCORE_KEYDB";
+/// Names the same brokers where they speak TLS only, and ask for a client's certificate.
+const KAFKA_TLS: &str = "CHATCORE_TEST_KAFKA_TLS";
+/// Names the same brokers where they speak TLS, and ask for a password.
+const KAFKA_SASL: &str = "CHATCORE_TEST_KAFKA_SASL";
+/// Names the folder of certificates for servers that speak TLS.
+const CERTIFICATES: &str = "CHATCORE_TEST_CERTIFICATES";
+
+/// What is told to commands, and what it is called in `state.json`.
+const NAMES: [(&str, &str); 5] = [
+    (KAFKA, "kafka"),
+    (KEYDB, "keydb"),
+    (KAFKA_TLS, "kafka_tls"),
+    (KAFKA_SASL, "kafka_sasl"),
+    (CERTIFICATES, "certificates"),
+];
 
 /// Ports are looked for from here on: below those that outgoing connections take.
 const PORTS_FROM: u16 = 21_000;
@@ -97,6 +114,7 @@ impl Services {
             services: self,
             brokers,
             daemons: Vec::new(),
+            found: BTreeMap::new(),
         };
         let up = start_all(project, &mut started, &mut ports, may_be_given);
         if let Err(error) = up {
@@ -123,7 +141,7 @@ impl Services {
 
     fn status(&self) -> Result<()> {
         let state = self.read()?.unwrap_or_default();
-        for (name, key) in [(KAFKA, "kafka"), (KEYDB, "keydb")] {
+        for (name, key) in NAMES {
             match (env::var(name), state.get(key).and_then(Value::as_str)) {
                 (Ok(given), _) => println!("{name}={given} (given)"),
                 (Err(_), Some(here)) => println!("{name}={here}"),
@@ -146,9 +164,10 @@ impl Services {
         let were_up = self.read()?.is_some();
         self.up(project, 1)?;
         let state = self.read()?.unwrap_or_default();
-        for (name, key) in [(KAFKA, "kafka"), (KEYDB, "keydb")] {
-            if let (Err(_), Some(here)) = (env::var(name), state.get(key).and_then(Value::as_str)) {
-                command.env(name, here);
+        for (name, key) in NAMES {
+            if env::var(name).is_err() {
+                // Empty: there is none, as other services were given.
+                command.env(name, state.get(key).and_then(Value::as_str).unwrap_or(""));
             }
         }
         let ended = command.status();
@@ -177,21 +196,24 @@ struct Started<'a> {
     services: &'a Services,
     brokers: u16,
     daemons: Vec<Daemon>,
+    /// Where they are found, by the names in `state.json`.
+    found: BTreeMap<&'static str, String>,
 }
 
 impl Started<'_> {
     fn add(&mut self, daemon: Daemon) -> Result<()> {
         self.daemons.push(daemon);
-        self.write(None, None)
+        self.write()
     }
 
-    fn write(&self, kafka: Option<&str>, keydb: Option<&str>) -> Result<()> {
-        let state = json!({
-            "brokers": self.brokers,
-            "kafka": kafka,
-            "keydb": keydb,
-            "daemons": self.daemons.iter().map(Daemon::to_json).collect::<Vec<_>>(),
-        });
+    fn write(&self) -> Result<()> {
+        let found = self.found.iter();
+        let mut state: Map<_, _> = found
+            .map(|(name, at)| ((*name).to_owned(), json!(at)))
+            .collect();
+        let daemons = self.daemons.iter().map(Daemon::to_json);
+        state.insert("brokers".to_owned(), json!(self.brokers));
+        state.insert("daemons".to_owned(), daemons.collect());
         let text = serde_json::to_vec_pretty(&state)?;
         fs::write(self.services.state(), text).context("writing the services' state.json")
     }
@@ -213,15 +235,18 @@ fn start_all(
     may_be_given: bool,
 ) -> Result<()> {
     let is_given = |name| may_be_given && env::var(name).is_ok();
-    let kafka = match is_given(KAFKA) {
-        true => None,
-        false => Some(kafka::start(project, started, ports)?),
-    };
-    let keydb = match is_given(KEYDB) {
-        true => None,
-        false => Some(redis::start(started, ports)?),
-    };
-    started.write(kafka.as_deref(), keydb.as_deref())
+    let certificates = started.folder("certificates")?;
+    certificates::make(&certificates)?;
+    let path = certificates.display().to_string();
+    started.found.insert("certificates", path);
+    if !is_given(KAFKA) {
+        kafka::start(project, started, ports, &certificates)?;
+    }
+    if !is_given(KEYDB) {
+        let keydb = redis::start(started, ports)?;
+        started.found.insert("keydb", keydb);
+    }
+    started.write()
 }
 
 fn stop_all(daemons: &[Daemon]) -> Result<()> {

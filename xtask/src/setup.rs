@@ -5,6 +5,7 @@ pub(crate) mod apt;
 mod cargo_deny;
 mod chromium;
 mod node;
+mod openssl;
 mod python;
 
 use anyhow::Result;
@@ -13,6 +14,7 @@ use crate::project::Project;
 
 /// Brings every tool, one after another.
 pub(crate) fn run(project: &Project) -> Result<()> {
+    openssl::ensure()?;
     chromium::ensure()?;
     node::ensure(project)?;
     python::ensure(project)?;

@@ -1,6 +1,6 @@
 //! Connections to one server.
 
-use std::{fmt, pin::Pin};
+use std::{fmt, io, pin::Pin};
 
 use chatcore::error::Result;
 use redis::{
@@ -8,9 +8,12 @@ use redis::{
     aio::{MultiplexedConnection, PubSub},
 };
 use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
 
 use crate::{
-    config::{Config, HostPort, Login},
+    address::{HostPort, Login},
+    config::Config,
     error::{from_connecting, unsent},
 };
 
@@ -47,16 +50,21 @@ fn info(login: Option<&Login>) -> RedisConnectionInfo {
     info
 }
 
-async fn stream(config: &Config, server: &HostPort) -> Result<TcpStream> {
-    let connecting = TcpStream::connect((server.host.as_str(), server.port));
+type Stream = Either<TcpStream, TlsStream<TcpStream>>;
+
+async fn stream(config: &Config, server: &HostPort) -> Result<Stream> {
+    let connecting = async {
+        let stream = TcpStream::connect((server.host.as_str(), server.port)).await?;
+        stream.set_nodelay(true)?;
+        match &config.tls {
+            None => Ok(Either::Left(stream)),
+            Some(tls) => tls.connect(server, stream).await.map(Either::Right),
+        }
+    };
     let connected = timeout(config.connect_max, connecting).await;
     let stream = connected
         .map_err(|_| unsent(CONNECT, "no answer in time"))
-        .and_then(|stream| stream.map_err(|e| from_connecting(CONNECT, e.into())))
-        .and_then(|stream| match stream.set_nodelay(true) {
-            Ok(()) => Ok(stream),
-            Err(error) => Err(from_connecting(CONNECT, error.into())),
-        });
+        .and_then(|stream| stream.map_err(|e: io::Error| from_connecting(CONNECT, e.into())));
     stream.map_err(|error| error.with_context("address", server))
 }
 

@@ -11,7 +11,8 @@ use super::{
     resolve::check_role,
 };
 use crate::{
-    config::{Config, Found, HostPort},
+    address::{Found, HostPort},
+    config::Config,
     error::from_server,
     info::Info,
     script,

@@ -10,7 +10,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{generation::Generation, resolve};
-use crate::config::{Config, Found};
+use crate::{address::Found, config::Config};
 
 /// First wait after a failure; it doubles.
 const WAIT_MIN: Duration = Duration::from_millis(50);

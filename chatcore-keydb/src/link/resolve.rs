@@ -8,8 +8,9 @@ use redis::{Pipeline, Value, aio::MultiplexedConnection};
 
 use super::dial::{Dialled, ask, dial};
 use crate::{
+    address::{Found, HostPort},
     command::command,
-    config::{Config, Found, HostPort},
+    config::Config,
     error::{unexpected, unsent},
     reply::Reply,
 };

@@ -77,7 +77,7 @@ impl Server {
     }
 
     /// Starts a Sentinel that watches `primary` under the name `test`.
-    pub(crate) fn start_sentinel(program: &Path, primary: u16) -> Self {
+    pub(crate) fn start_sentinel(program: &Path, primary: u16, more: &[&str]) -> Self {
         let (port, folder) = (free_port(), fresh_folder());
         let file = folder.join("sentinel.conf");
         let text = format!(
@@ -86,7 +86,7 @@ impl Server {
         );
         std::fs::write(&file, text).unwrap();
         let mut command = Command::new(program);
-        command.arg0("redis-sentinel").arg(file);
+        command.arg0("redis-sentinel").arg(file).args(more);
         let process = command.current_dir(&folder).stdout(Stdio::null()).spawn();
         let sentinel = Self {
             process: process.unwrap(),

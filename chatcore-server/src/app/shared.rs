@@ -9,10 +9,13 @@ use chatcore::{
 };
 use chatcore_embedded::FileArchive;
 use chatcore_kafka::{Kafka, KafkaConfig, Property};
-use chatcore_keydb::KeyDb;
+use chatcore_keydb::{KeyDb, Tls};
 
 use super::services::Services;
-use crate::{config::Shared, server::Service};
+use crate::{
+    config::{Certificates, Shared},
+    server::Service,
+};
 
 /// How long the last records may take to become durable.
 const CLOSE_MAX: Duration = Duration::from_secs(10);
@@ -39,12 +42,20 @@ pub(crate) fn kafka(shared: &Shared, partitions: u32) -> KafkaConfig {
 /// How the live view is reached.
 ///
 /// # Errors
-/// `Invalid` for a URL that is none.
+/// `Invalid` for a URL or certificates that are none.
 pub(crate) fn keydb(shared: &Shared, partitions: u32) -> Result<chatcore_keydb::Config> {
     let address = shared.keydb.0.parse().map_err(|error| {
         Error::new(ErrorKind::Invalid, "read keydb_url").with_context("cause", error)
     })?;
-    Ok(chatcore_keydb::Config::new(address, partitions).with_prefix(&shared.prefix))
+    let config = chatcore_keydb::Config::new(address, partitions).with_prefix(&shared.prefix);
+    let Certificates { trusted, identity } = &shared.certificates;
+    if trusted.is_none() && identity.is_none() {
+        return Ok(config);
+    }
+    let identity = identity.as_ref();
+    let identity = identity.map(|(chain, key)| (chain.as_bytes(), key.0.as_bytes()));
+    let trusted = trusted.as_ref().map(String::as_bytes);
+    Ok(config.with_tls(Tls::new(trusted, identity)?))
 }
 
 impl SharedStorage {

@@ -56,6 +56,9 @@ pub const KEYS: &[Key] = &[
     key("kafka_properties", "FILE", "Properties of librdkafka for it, a line each: name=value"),
     key("kafka_replication", "NUMBER", "Copies of topics that are created [1]"),
     key("keydb_url", "URL", "Keeps the live view there: redis://… or redis+sentinel://…/NAME"),
+    key("keydb_ca", "FILE", "Has whom to trust there with rediss://, in PEM [whom the system trusts]"),
+    key("keydb_certificate", "FILE", "Has the certificate to show there, in PEM; with keydb_key"),
+    key("keydb_key", "FILE", "Has the key to that certificate, in PEM"),
     key("prefix", "TEXT", "Begins the names of topics, groups and keys [chatcore]"),
     key("node", "NAME", "This process's name, another for each node [node-1]"),
     key("role", "ROLE", "What this node does: all, gateway or worker [all]"),
@@ -76,12 +79,15 @@ pub const KEYS: &[Key] = &[
 ];
 
 /// Those that say which storage is meant: of use after a subcommand, too.
-const OF_STORAGE: [&str; 8] = [
+const OF_STORAGE: [&str; 11] = [
     "data",
     "ephemeral",
     "kafka_brokers",
     "kafka_properties",
     "kafka_replication",
+    "keydb_ca",
+    "keydb_certificate",
+    "keydb_key",
     "keydb_url",
     "partitions",
     "prefix",

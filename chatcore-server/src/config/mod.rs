@@ -7,7 +7,7 @@ mod sources;
 mod storage;
 
 pub use keys::{KEYS, Key};
-pub use storage::{Hidden, Shared, Storage};
+pub use storage::{Certificates, Hidden, Shared, Storage};
 
 use std::{
     collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration,

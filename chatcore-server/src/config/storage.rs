@@ -26,10 +26,21 @@ pub struct Shared {
     pub replication: u16,
     /// The KeyDB that has the live view.
     pub keydb: Hidden,
+    /// Certificates for it, where its address has TLS.
+    pub certificates: Certificates,
     /// Begins the names of topics, groups and keys.
     pub prefix: String,
     /// Has the archive; the same for all nodes.
     pub folder: PathBuf,
+}
+
+/// Whom to trust, and who this is, in PEM.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Certificates {
+    /// Authorities; those of the system if there are none.
+    pub trusted: Option<String>,
+    /// A certificate and its key.
+    pub identity: Option<(String, Hidden)>,
 }
 
 /// A text that may be, or have, a secret: never shown.
@@ -80,28 +91,65 @@ pub(super) fn read(sources: &mut Sources) -> Option<Storage> {
     }
     let replication = sources.number("kafka_replication", 1..=100);
     let properties = properties(sources);
+    let certificates = certificates(sources);
     Some(Storage::Shared(Shared {
         brokers,
         properties: properties?,
         replication: u16::try_from(replication?).ok()?,
         keydb: Hidden(keydb),
+        certificates: certificates?,
         prefix,
         folder,
     }))
+}
+
+/// What is in a file that a key names.
+fn text(sources: &mut Sources, key: &str, path: &str) -> Option<String> {
+    let text = fs::read_to_string(path);
+    text.map_err(|error| {
+        let problem = format!("`{path}` can't be read: {error}; expected a file");
+        sources.problem(key, &problem);
+    })
+    .ok()
+}
+
+/// None if something is wrong with them.
+fn certificates(sources: &mut Sources) -> Option<Certificates> {
+    let mut read = |key| match sources.take(key) {
+        None => Some(None),
+        Some(path) => text(sources, key, &path).map(Some),
+    };
+    let trusted = read("keydb_ca");
+    let both = (read("keydb_certificate"), read("keydb_key"));
+    let identity = match (both.0?, both.1?) {
+        (None, None) => None,
+        (Some(certificate), Some(key)) => Some((certificate, Hidden(key))),
+        (Some(_), None) => {
+            sources.problem(
+                "keydb_certificate",
+                "is set without keydb_key; expected both",
+            );
+            return None;
+        }
+        (None, Some(_)) => {
+            sources.problem(
+                "keydb_key",
+                "is set without keydb_certificate; expected both",
+            );
+            return None;
+        }
+    };
+    Some(Certificates {
+        trusted: trusted?,
+        identity,
+    })
 }
 
 fn properties(sources: &mut Sources) -> Option<BTreeMap<String, Hidden>> {
     let Some(path) = sources.take("kafka_properties") else {
         return Some(BTreeMap::new());
     };
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) => {
-            let text = format!("`{path}` can't be read: {error}; expected a file");
-            sources.problem("kafka_properties", &text);
-            return None;
-        }
-    };
+    let text = text(sources, "kafka_properties", &path)?;
     let mut properties = BTreeMap::new();
     for (line, number) in text.lines().map(str::trim).zip(1..) {
         if line.is_empty() || line.starts_with('#') {

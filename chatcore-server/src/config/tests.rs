@@ -275,3 +275,45 @@ fn a_kafka_and_a_keydb_go_together_and_their_secrets_are_not_shown() {
     assert_eq!(shared.properties["sasl.password"].0, "hunter2");
     assert_eq!(shared.properties["sasl.username"].0, "chat");
 }
+
+#[test]
+fn a_certificate_and_its_key_go_together_and_the_key_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pem");
+    std::fs::write(&file, "secret").unwrap();
+    let file = file.to_str().unwrap();
+    let shared = [
+        "--demo",
+        "--kafka-brokers",
+        "k:9092",
+        "--keydb-url",
+        "rediss://r:6379",
+    ];
+    let certificate = ["--keydb-certificate", file];
+    for (more, problem) in [
+        (certificate, "is set without keydb_key; expected both"),
+        (
+            ["--keydb-key", file],
+            "is set without keydb_certificate; expected both",
+        ),
+        (["--keydb-ca", "nowhere.pem"], "`nowhere.pem` can't be read"),
+    ] {
+        let problems = load(&[&shared[..], &more].concat(), &[]).unwrap_err();
+        let problems = problems.join("; ");
+        assert!(problems.contains(problem), "{problems}");
+    }
+    if cfg!(all(feature = "kafka", feature = "keydb")) {
+        let words = [
+            &shared[..],
+            &certificate,
+            &["--keydb-key", file, "--keydb-ca", file],
+        ];
+        let config = load(&words.concat(), &[]).unwrap();
+        assert!(!format!("{config:?}").contains("Hidden(\"secret"));
+        let Storage::Shared(shared) = config.storage else {
+            panic!("{:?}", config.storage);
+        };
+        assert_eq!(shared.certificates.trusted.as_deref(), Some("secret"));
+        assert_eq!(shared.certificates.identity.unwrap().1.0, "secret");
+    }
+}

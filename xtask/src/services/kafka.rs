@@ -22,25 +22,50 @@ const JAVA: &str = "java";
 /// The base64 of sixteen bytes, as Kafka wants it.
 const CLUSTER: &str = "Y2hhdGNvcmUtdGVzdHMtMQ";
 
-/// Starts the brokers; answers their addresses.
+/// Who may log in where a password is asked for. Of tests on loopback, and no secret.
+const USER: &str = "chatcore";
+const PASSWORD: &str = "tests-only";
+
+/// Where a broker listens.
+#[derive(Debug, Clone, Copy)]
+struct Listens {
+    clients: u16,
+    controllers: u16,
+    /// TLS, with a certificate of the client's.
+    tls: u16,
+    /// TLS, with a password.
+    sasl: u16,
+}
+
+/// Starts the brokers, and notes where they are found.
 pub(super) fn start(
     project: &Project,
     started: &mut Started<'_>,
     ports: &mut Ports,
-) -> Result<String> {
+    certificates: &Path,
+) -> Result<()> {
     let jars = jars(project)?;
     let count = started.brokers;
-    let (clients, controllers) = (ports.many(count)?, ports.many(count)?);
+    let mut listens = Vec::new();
+    for clients in ports.many(count)? {
+        listens.push(Listens {
+            clients,
+            controllers: ports.next()?,
+            tls: ports.next()?,
+            sasl: ports.next()?,
+        });
+    }
     let voters: Vec<String> = (1..=count)
-        .zip(&controllers)
-        .map(|(id, port)| format!("{id}@127.0.0.1:{port}"))
+        .zip(&listens)
+        .map(|(id, at)| format!("{id}@127.0.0.1:{}", at.controllers))
         .collect();
     let mut nodes = Vec::new();
-    for ((id, client), controller) in (1..=count).zip(&clients).zip(&controllers) {
+    for (id, at) in (1..=count).zip(&listens) {
         let name = format!("kafka-{id}");
         let folder = started.folder(&name)?;
         let properties = folder.join("server.properties");
-        let text = properties_of(id, (*client, *controller), &voters.join(","), &folder);
+        let mut text = properties_of(id, *at, &voters.join(","), &folder);
+        text.push_str(&security(certificates));
         fs::write(&properties, text).context("writing a broker's properties")?;
         let format = [
             "format",
@@ -49,6 +74,8 @@ pub(super) fn start(
             "-c",
             "server.properties",
             "--ignore-formatted",
+            "--add-scram",
+            &format!("SCRAM-SHA-512=[name={USER},password={PASSWORD}]"),
         ];
         let mut tool = Command::new(JAVA);
         run(tool
@@ -57,7 +84,7 @@ pub(super) fn start(
             .args(format)
             .current_dir(&folder))?;
         let heap = if count == 1 { "512m" } else { "400m" };
-        let broker = Launch::new(*client, JAVA)
+        let broker = Launch::new(at.clients, JAVA)
             .args(java_args(&jars, heap, "INFO"))
             .args(["kafka.Kafka", "server.properties"]);
         let node = Daemon::start(&name, &broker, &folder)?;
@@ -69,7 +96,14 @@ pub(super) fn start(
             node.wait(|| node.log().contains("Kafka Server started"))?;
         }
     }
-    Ok(addresses(&clients))
+    let all = |port: fn(&Listens) -> u16| addresses(&listens.iter().map(port).collect::<Vec<_>>());
+    let found = [
+        ("kafka", all(|at| at.clients)),
+        ("kafka_tls", all(|at| at.tls)),
+        ("kafka_sasl", all(|at| at.sasl)),
+    ];
+    started.found.extend(found);
+    Ok(())
 }
 
 /// The folder of the jars, which Maven fetches once.
@@ -105,7 +139,15 @@ fn java_args(jars: &Path, heap: &str, level: &str) -> [String; 4] {
 
 /// The configuration of a node. Groups form at once and a dead broker is noticed soon, so that
 /// tests need not wait; topics are never made by accident.
-fn properties_of(id: u16, (client, controller): (u16, u16), voters: &str, folder: &Path) -> String {
+fn properties_of(id: u16, at: Listens, voters: &str, folder: &Path) -> String {
+    let Listens {
+        clients,
+        controllers,
+        tls,
+        sasl,
+    } = at;
+    let open =
+        format!("PLAINTEXT://127.0.0.1:{clients},TLS://127.0.0.1:{tls},SASL://127.0.0.1:{sasl}");
     let brokers = voters.split(',').count();
     let in_sync = if brokers > 1 { 2 } else { 1 };
     let data = folder.join("data");
@@ -113,10 +155,10 @@ fn properties_of(id: u16, (client, controller): (u16, u16), voters: &str, folder
         "process.roles=broker,controller\n\
          node.id={id}\n\
          controller.quorum.voters={voters}\n\
-         listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}\n\
-         advertised.listeners=PLAINTEXT://127.0.0.1:{client}\n\
+         listeners={open},CONTROLLER://127.0.0.1:{controllers}\n\
+         advertised.listeners={open}\n\
          controller.listener.names=CONTROLLER\n\
-         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
+         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,TLS:SSL,SASL:SASL_SSL\n\
          inter.broker.listener.name=PLAINTEXT\n\
          log.dirs={data}\n\
          auto.create.topics.enable=false\n\
@@ -132,4 +174,28 @@ fn properties_of(id: u16, (client, controller): (u16, u16), voters: &str, folder
          broker.heartbeat.interval.ms=500\n",
         data = data.display(),
     )
+}
+
+/// What the listeners with TLS have besides: at one, clients show a certificate; at the other they
+/// say a password, the broker's own mechanism for it or SCRAM.
+fn security(certificates: &Path) -> String {
+    let folder = certificates.display();
+    let modules = "org.apache.kafka.common.security";
+    let mut text = String::new();
+    for listener in ["tls", "sasl"] {
+        text.push_str(&format!(
+            "listener.name.{listener}.ssl.keystore.type=PEM\n\
+             listener.name.{listener}.ssl.keystore.location={folder}/broker.pem\n\
+             listener.name.{listener}.ssl.truststore.type=PEM\n\
+             listener.name.{listener}.ssl.truststore.location={folder}/ca.pem\n"
+        ));
+    }
+    text.push_str(&format!(
+        "listener.name.tls.ssl.client.auth=required\n\
+         listener.name.sasl.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512\n\
+         listener.name.sasl.plain.sasl.jaas.config={modules}.plain.PlainLoginModule required \
+         user_{USER}=\"{PASSWORD}\";\n\
+         listener.name.sasl.scram-sha-512.sasl.jaas.config={modules}.scram.ScramLoginModule required;\n"
+    ));
+    text
 }
