@@ -22,6 +22,7 @@ mod recreated;
 mod run;
 mod services;
 mod socket;
+mod topics;
 mod view;
 mod world;
 

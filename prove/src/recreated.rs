@@ -3,17 +3,14 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use rdkafka::{
-    ClientConfig,
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
-    client::DefaultClientContext,
-};
+use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 use tokio::time::{sleep, timeout};
 
 use crate::{
     nodes::{Deployment, PARTITIONS, Server, free_address},
     options::Options,
     services::Services,
+    topics,
 };
 
 /// How long a refusal may take.
@@ -61,13 +58,9 @@ pub(crate) async fn is_refused(options: &Options, services: &Services) -> Result
 }
 
 async fn make_anew(deployment: &Deployment, topic: &str) -> Result<()> {
-    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-        .set("bootstrap.servers", &deployment.kafka)
-        .create()?;
+    let admin = topics::admin(deployment)?;
     let options = AdminOptions::new();
-    for gone in admin.delete_topics(&[topic], &options).await? {
-        gone.map_err(|(topic, code)| anyhow::anyhow!("can't delete {topic}: {code}"))?;
-    }
+    topics::delete(&admin, &[topic]).await?;
     sleep(Duration::from_secs(1)).await;
     let replication = TopicReplication::Fixed(i32::from(deployment.replication));
     let new = NewTopic::new(topic, i32::try_from(PARTITIONS)?, replication)

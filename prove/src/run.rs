@@ -33,6 +33,7 @@ use crate::{
     people::{Bank, Person},
     quiet,
     services::Services,
+    topics,
     world::World,
 };
 
@@ -106,6 +107,8 @@ pub(crate) async fn run(
     if let Err(error) = arena.leave().await {
         verdict.violations.push(format!("leaving: {error:#}"));
     }
+    drop((kafka, ports));
+    topics::remove(&deployment).await.context("clearing up")?;
     Ok(verdict)
 }
 

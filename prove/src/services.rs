@@ -204,7 +204,11 @@ impl Daemon {
         let end = Instant::now() + PATIENCE;
         while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
             if Instant::now() > end {
-                bail!("{} does not answer", self.name);
+                let (name, log) = (&self.name, self.log.display());
+                bail!(
+                    "{name} does not answer after {} s: {log}",
+                    PATIENCE.as_secs()
+                );
             }
             sleep(LOOK).await;
         }

@@ -57,8 +57,12 @@ pub(crate) fn of_its_own(
     services.down()?;
     services.start(project, brokers, false)?;
     let ended = run(&services.state());
-    services.down()?;
-    ended
+    if ended.is_err() {
+        stop_all(&daemons(&services.read()?.unwrap_or_default()))?;
+        eprintln!("the services' logs stay in {}", services.folder.display());
+        return ended;
+    }
+    services.down()
 }
 
 /// Carries out `up`, `down` or `status`.
