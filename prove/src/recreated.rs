@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use chatcore::{ids::Partition, journal::Log};
 use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 use tokio::time::{sleep, timeout};
 
 use crate::{
     nodes::{Deployment, PARTITIONS, Server, free_address},
     options::Options,
+    run,
     services::Services,
     topics,
 };
@@ -37,6 +39,7 @@ pub(crate) async fn is_refused(options: &Options, services: &Services) -> Result
     node.start()?;
     node.ready().await?;
     node.leave().await?;
+    write(&deployment).await?;
     let topic = format!("{}.commands", deployment.prefix);
     make_anew(&deployment, &topic).await?;
 
@@ -54,6 +57,18 @@ pub(crate) async fn is_refused(options: &Options, services: &Services) -> Result
             ended.status
         );
     }
+    Ok(())
+}
+
+/// Writes something that is lost with the topic: of an empty one nobody could tell.
+async fn write(deployment: &Deployment) -> Result<()> {
+    const P0: Partition = Partition(0);
+    let kafka = run::kafka(deployment).await?;
+    let journal = kafka.journal();
+    let pending = journal.try_append(Log::Commands, P0, "lost".into());
+    pending.map_err(|refused| refused.error)?.await?;
+    // Whoever asks notes how far it is.
+    journal.bounds(Log::Commands, P0).await?;
     Ok(())
 }
 

@@ -199,13 +199,18 @@ async fn nodes(
     Ok((locked(gateways), locked(workers)))
 }
 
-/// The journal and the store, as the judge reads them.
-async fn ports(deployment: &Deployment) -> Result<(Kafka, Arc<KeyDb>, Ports)> {
-    let memory = memory::ports(PARTITIONS, Arc::new(SystemClock));
+/// The run's journal.
+pub(crate) async fn kafka(deployment: &Deployment) -> Result<Kafka> {
     let mut config = KafkaConfig::new(&deployment.kafka, &deployment.prefix);
     config.partitions = PARTITIONS;
     config.replication = deployment.replication;
-    let kafka = Kafka::open(config).await?;
+    Ok(Kafka::open(config).await?)
+}
+
+/// The journal and the store, as the judge reads them.
+async fn ports(deployment: &Deployment) -> Result<(Kafka, Arc<KeyDb>, Ports)> {
+    let memory = memory::ports(PARTITIONS, Arc::new(SystemClock));
+    let kafka = kafka(deployment).await?;
     let address = deployment
         .keydb
         .parse()
