@@ -45,6 +45,7 @@ fn context(author: Participant, at: i64, next_dialog: u64) -> Context {
         author,
         supervisor: false,
         assurance: None,
+        withdraw: Vec::new(),
         next_dialog: DialogId(next_dialog),
     }
 }

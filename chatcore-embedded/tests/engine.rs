@@ -98,6 +98,7 @@ fn says(customer: u64, number: u64) -> (Target, CommandRecord) {
         assurance: None,
         id: CommandId::ChannelNumber { channel, number },
         settled: 0,
+        redaction: None,
         reply_to: None,
         digest: number,
         body: encode(&command).unwrap(),

@@ -165,6 +165,7 @@ fn decision(cause: u64, n: u64, seq: u64) -> StoredDecision {
         brought_up_by: None,
         verdict: Verdict::Decided(Outcome::Accepted(Accepted {
             dialog: Some(DialogId(n)),
+            redacted: false,
             seq: Seq(seq),
         })),
         appended: vec![appended],

@@ -59,6 +59,7 @@ impl NewCommand {
             supervisor: false,
             assurance: self.assurance,
             id: self.id,
+            redaction: None,
             reply_to: None,
             digest: digest(&body),
             settled: 0,

@@ -9,7 +9,7 @@ use crate::{
     content::Sealed,
     dialog::Rejection,
     identity::Assurance,
-    ids::{DialogId, Participant, StreamId},
+    ids::{DialogId, Participant, Seq, StreamId},
     record::{CursorMove, Event, FollowUp},
 };
 
@@ -24,6 +24,9 @@ pub struct Context {
     pub supervisor: bool,
     /// How surely the author is who they say; none for whoever is not a customer.
     pub assurance: Option<Assurance>,
+    /// Messages of the author that are withdrawn with the command: they have a part of what was
+    /// taken out of it.
+    pub withdraw: Vec<Seq>,
     /// The number of a dialog, should the command open one.
     pub next_dialog: DialogId,
 }

@@ -177,8 +177,20 @@ pub struct CommandRecord {
     /// have arrived and may be forgotten. 0: none is known to have.
     #[serde(default)]
     pub settled: u64,
+    /// What was taken out of it before it was written down, if anything was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redaction: Option<Redaction>,
     /// An encoded [`Command`]`<`[`Sealed`]`>`.
     pub body: Bytes,
+}
+
+/// That something was taken out of what the author sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Redaction {
+    /// Messages of the author that have another part of it, by their `seq`: withdrawn with the
+    /// command. Those that are gone already, or not the author's, are passed over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdraw: Vec<Seq>,
 }
 
 /// What a command led to, for its author. Stored with the state, repeated word for word.
@@ -200,6 +212,14 @@ pub struct Accepted {
     pub dialog: Option<DialogId>,
     /// The `seq` of its (last) event in that dialog, or on the board; 0 if it led to none.
     pub seq: Seq,
+    /// Whether something was taken out of it before it was written down: a card number and the
+    /// like.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub redacted: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What the author of a command hears.

@@ -166,6 +166,7 @@ impl Owner {
         };
         self.head = appended.upto();
         let accepted = Accepted {
+            redacted: false,
             dialog: Some(DialogId(1)),
             seq,
         };

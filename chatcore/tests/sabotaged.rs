@@ -126,6 +126,7 @@ async fn write(ports: &Ports, command: CustomerCommand<Sealed>) {
         supervisor: false,
         assurance: None,
         id: CommandId::Internal,
+        redaction: None,
         reply_to: None,
         digest: 0,
         settled: 0,

@@ -164,6 +164,7 @@ mod tests {
     fn accepted() -> Reply {
         Reply::Outcome(Outcome::Accepted(Accepted {
             dialog: None,
+            redacted: false,
             seq: Seq(1),
         }))
     }

@@ -47,6 +47,7 @@ fn misdirected() -> Bytes {
             device: DeviceId::try_new("tab-1").unwrap(),
             n: 1,
         },
+        redaction: None,
         reply_to: None,
         digest: 7,
         settled: 0,

@@ -5,7 +5,7 @@
 /**
  * A command that was done.
  *
- * @typedef {{ dialog?: DialogId | null, seq: Seq }} Accepted
+ * @typedef {{ dialog?: DialogId | null, redacted?: boolean, seq: Seq }} Accepted
  */
 
 /**

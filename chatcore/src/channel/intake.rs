@@ -9,7 +9,7 @@ use crate::{
     content::Content,
     dialog::{CustomerCommand, DialogSettings, Open},
     error::{Error, ErrorKind, Result},
-    identity::{Assurance, BodySealer, Redactor},
+    identity::{Assurance, Beside, BodySealer, Redactor},
     ids::{ChannelId, CustomerId, DialogId, Participant, Seq, Target},
     record::{Command, CommandId, TraceContext},
     routing::text::clean,
@@ -123,7 +123,10 @@ impl ChannelIntake {
             trace,
         } = incoming;
         let id = self.id(id)?;
-        let content = self.redactor.redact(clean(content)?);
+        let content = self
+            .redactor
+            .redact(clean(content)?, Beside::default())
+            .content;
         let body = self.sealer.seal(&customer, &content)?;
         let open = Open {
             channel: self.channel.clone(),

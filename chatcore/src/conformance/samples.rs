@@ -179,6 +179,7 @@ impl Writer {
             unparked: None,
             brought_up_by: None,
             verdict: Verdict::Decided(Outcome::Accepted(Accepted {
+                redacted: false,
                 dialog: Some(dialog),
                 seq,
             })),

@@ -4,6 +4,8 @@
 pub const TAGS_MAX: usize = 20;
 /// Messages of a dialog that can still be edited or deleted: the newest ones.
 pub const EDITABLE_MAX: usize = 200;
+/// Messages that are withdrawn with one command, as they have parts of what was taken out of it.
+pub const WITHDRAWN_MAX: usize = 16;
 /// Dialogs of one customer that are open at a time (one begun by the customer, others by staff).
 pub const OPEN_DIALOGS_MAX: usize = 8;
 /// Dialogs of one customer kept in the state, closed ones within their reopen window included.

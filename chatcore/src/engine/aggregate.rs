@@ -231,11 +231,13 @@ impl Aggregate {
         if let Some(due) = self.due_of(command) {
             at = at.max(due);
         }
+        let redaction = input.record.redaction.as_ref();
         let cx = Context {
             at,
             author: input.record.author.clone(),
             supervisor: input.record.supervisor,
             assurance: input.record.assurance,
+            withdraw: redaction.map(|r| r.withdraw.clone()).unwrap_or_default(),
             next_dialog: input.next_dialog,
         };
         let decided = self.machine.decide(command, &cx, input.policies)?;
@@ -251,6 +253,7 @@ impl Aggregate {
             Ok(dialog) => Outcome::Accepted(Accepted {
                 dialog,
                 seq: last_seq(&appended, dialog),
+                redacted: redaction.is_some(),
             }),
             Err(rejection) => Outcome::Rejected(rejection),
         };

@@ -147,6 +147,7 @@ async fn follow(cx: &Context, partition: Partition, job: &Job) -> Result<Vec<Pen
                     offset: decision.cause,
                     index,
                 },
+                redaction: None,
                 reply_to: None,
                 digest: 0,
                 settled: 0,

@@ -111,6 +111,7 @@ impl Aggregate {
             return nothing(Verdict::Decided(Outcome::Accepted(Accepted {
                 dialog: None,
                 seq: crate::ids::Seq(0),
+                redacted: false,
             })));
         };
         if matches!(what, ParkedCommand::GiveUp { offset } if offset != first.offset) {

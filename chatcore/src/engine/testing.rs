@@ -23,6 +23,7 @@ pub(crate) fn decision(cause: u64) -> Decision {
         brought_up_by: None,
         verdict: Verdict::Decided(Outcome::Accepted(Accepted {
             dialog: None,
+            redacted: false,
             seq: Seq(0),
         })),
         appended: Vec::new(),

@@ -1,8 +1,10 @@
 //! Who somebody is, what they may do, and how what they write is cleaned and sealed.
 
+mod redact;
 mod seal;
 
-pub use seal::{BodySealer, NoRedaction, PlainSealer, Redactor};
+pub use redact::{Beside, NoRedaction, Redacted, Redactor};
+pub use seal::{BodySealer, PlainSealer};
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Redaction and sealing, at the edge.
+//! Sealing, at the edge.
 
 use std::fmt;
 
@@ -9,38 +9,6 @@ use crate::{
     error::{Error, ErrorKind, Result},
     ids::CustomerId,
 };
-
-/// Takes out of a content what must never be written down (card numbers …). Pure.
-///
-/// ```
-/// use chatcore::{content::Content, identity::Redactor};
-///
-/// #[derive(Debug)]
-/// struct NoSwearing;
-///
-/// impl Redactor for NoSwearing {
-///     fn redact(&self, content: Content) -> Content {
-///         match content {
-///             Content::Text(text) => Content::Text(text.replace("damn", "****")),
-///             other => other,
-///         }
-///     }
-/// }
-/// ```
-pub trait Redactor: fmt::Debug + Send + Sync + 'static {
-    /// The content without it.
-    fn redact(&self, content: Content) -> Content;
-}
-
-/// Leaves everything as it is.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoRedaction;
-
-impl Redactor for NoRedaction {
-    fn redact(&self, content: Content) -> Content {
-        content
-    }
-}
 
 /// Seals what is written down for a customer, and opens it for those who may read it.
 ///

@@ -6,10 +6,12 @@
 
 mod account;
 mod events;
+mod redact;
 mod sender;
 mod shared;
 mod streams;
 mod window;
+mod written;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -103,6 +103,7 @@ impl Writer {
             supervisor: false,
             assurance: None,
             id,
+            redaction: None,
             reply_to: Some(ReplyTo {
                 node: node(),
                 session: SessionId(1),

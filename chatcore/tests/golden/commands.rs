@@ -9,7 +9,9 @@ use chatcore::{
     identity::Assurance,
     ids::*,
     queue::*,
-    record::{Command, CommandId, CommandRecord, ParkedCommand, ReplyTo, TraceContext, encode},
+    record::{
+        Command, CommandId, CommandRecord, ParkedCommand, Redaction, ReplyTo, TraceContext, encode,
+    },
 };
 
 use super::words::*;
@@ -408,6 +410,9 @@ pub(crate) fn record(id: CommandId) -> CommandRecord {
         supervisor: false,
         assurance: Some(Assurance::Authenticated),
         id,
+        redaction: Some(Redaction {
+            withdraw: vec![Seq(3), Seq(4)],
+        }),
         reply_to: Some(ReplyTo {
             node: node(),
             session: SessionId(44),

@@ -58,6 +58,7 @@ pub(crate) fn rejections() -> Vec<(&'static str, Rejection)> {
 fn accepted() -> Outcome {
     Outcome::Accepted(Accepted {
         dialog: Some(DIALOG),
+        redacted: true,
         seq: Seq(5),
     })
 }

@@ -143,6 +143,7 @@ fn of(author: Participant, target: Target, (id, body): (CommandId, Bytes)) -> Co
         supervisor: false,
         assurance,
         id,
+        redaction: None,
         reply_to: None,
         digest: 0,
         settled: 0,

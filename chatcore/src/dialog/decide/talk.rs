@@ -5,8 +5,13 @@ use std::collections::BTreeSet;
 use super::scene::{Author, Scene, Verdict, at_most, fits};
 use crate::{
     content::Sealed,
-    dialog::{DialogEvent, Message, Phase, Rejection, limits::TAGS_MAX, state::Writer},
+    dialog::{
+        DialogEvent, Message, Phase, Rejection,
+        limits::{TAGS_MAX, WITHDRAWN_MAX},
+        state::Writer,
+    },
     ids::{Label, OwnerEpoch, Seq},
+    machine::Decided,
     record::CursorMove,
 };
 
@@ -35,6 +40,7 @@ impl Scene<'_> {
         {
             return Err(Rejection::UnknownMessage);
         }
+        decided = self.withdrawn(decided);
         Ok(self.and(
             decided,
             DialogEvent::Message {
@@ -59,11 +65,33 @@ impl Scene<'_> {
         }
         fits(body)?;
         self.written_by_author(message)?;
-        Ok(self.happens(DialogEvent::Edited {
-            message,
-            body: body.clone(),
-            assurance: self.cx.assurance,
-        }))
+        Ok(self.and(
+            self.withdrawn(self.accepted()),
+            DialogEvent::Edited {
+                message,
+                body: body.clone(),
+                assurance: self.cx.assurance,
+            },
+        ))
+    }
+
+    /// The author's messages that have a part of what was taken out of this one are withdrawn
+    /// before it is said.
+    fn withdrawn(&self, decided: Decided) -> Decided {
+        let named: BTreeSet<_> = self.cx.withdraw.iter().take(WITHDRAWN_MAX).collect();
+        let theirs = named
+            .into_iter()
+            .filter(|message| self.written_by_author(**message).is_ok());
+        theirs.fold(decided, |decided, message| {
+            let by = self.cx.author.clone();
+            self.and(
+                decided,
+                DialogEvent::Deleted {
+                    message: *message,
+                    by,
+                },
+            )
+        })
     }
 
     /// By the author until the dialog is closed; by a supervisor, whosever it is, until the

@@ -121,6 +121,8 @@ struct World {
     at: Timestamp,
     next_dialog: DialogId,
     supervisors: Vec<StaffId>,
+    /// What the edge says is to go with the commands.
+    withdraw: Vec<Seq>,
     log: Vec<Logged>,
     /// Every follow-up to a desk, in order.
     told: Vec<(DeskId, DeskCommand)>,
@@ -133,6 +135,7 @@ impl World {
             at: Timestamp(1_000),
             next_dialog: DialogId(1),
             supervisors: vec![staff("chief")],
+            withdraw: Vec::new(),
             log: Vec::new(),
             told: Vec::new(),
         }
@@ -146,6 +149,7 @@ impl World {
                 .staff()
                 .is_some_and(|id| self.supervisors.contains(id)),
             assurance: matches!(author, Participant::Customer(_)).then_some(Assurance::Known),
+            withdraw: self.withdraw.clone(),
             next_dialog: self.next_dialog,
         }
     }

@@ -196,6 +196,7 @@ pub(super) fn internal(
         supervisor: false,
         assurance: None,
         id: CommandId::Internal,
+        redaction: None,
         reply_to: None,
         digest: 0,
         settled: 0,

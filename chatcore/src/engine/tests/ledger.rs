@@ -43,6 +43,7 @@ fn key(key: &str) -> CommandId {
 fn outcome(seq: u64) -> Outcome {
     Outcome::Accepted(Accepted {
         dialog: None,
+        redacted: false,
         seq: Seq(seq),
     })
 }

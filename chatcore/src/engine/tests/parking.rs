@@ -34,6 +34,7 @@ fn command(n: u64, body: Bytes) -> CommandRecord {
             device: DeviceId::try_new("phone").unwrap(),
             n,
         },
+        redaction: None,
         reply_to: None,
         digest: 0,
         settled: 0,

@@ -80,6 +80,7 @@ impl Desk {
             author,
             supervisor,
             assurance: None,
+            withdraw: Vec::new(),
             next_dialog: DialogId(0),
         };
         let decided = self.state.decide(command, &cx, &self.policies);

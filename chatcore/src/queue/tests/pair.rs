@@ -295,6 +295,7 @@ impl Customer {
             author,
             supervisor: false,
             assurance: None,
+            withdraw: Vec::new(),
             next_dialog: self.next_dialog,
         };
         let decided = self.state.decide(command, &cx);

@@ -183,6 +183,7 @@ impl SessionEvents {
                     let target = target.clone();
                     ready.push_back(SessionEvent::Durable { target, n });
                 }
+                self.shared.written().told(&target, n, &reply);
                 ready.push_back(SessionEvent::Reply { target, n, reply });
             }
             Taken::Kept(Kept::Follow(stream, after)) => {

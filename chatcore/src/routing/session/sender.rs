@@ -10,7 +10,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     identity::{Identity, Who},
     ids::{DialogId, Node, Seq, SessionId, StreamId, Target},
-    record::{Access, Command, CommandId, Position, encode},
+    record::{Access, Command, CommandId, CommandRecord, Position, encode},
     routing::{
         access::{Sight, owns, sight},
         admission,
@@ -75,18 +75,24 @@ impl SessionSender {
                 .with_context("reason", "commands are counted from 1"));
         }
         order.take()?;
-        let digest = digest(&command)?;
+        let digest = shared.digest(&command)?;
         let mut command = command;
         let need = admission::judge(&identity.who, &target, &mut command, &shared.edge.rules)?;
         shared.check_sight(&identity.who, &target, need).await?;
-        let sealed = shared.seal(&target, command)?;
+        let prepared = shared.prepare(&identity, (&target, n), command).await?;
         let deadline = Instant::now() + shared.edge.config.append_timeout;
         shared.wait_for_window(deadline).await?;
         let device = shared.device.clone();
         let id = CommandId::Client { device, n };
-        let body = (digest, encode(&sealed)?);
-        let record = shared.record(&identity, target.clone(), id, body);
+        let body = (digest, encode(&prepared.command)?);
+        let record = CommandRecord {
+            redaction: prepared.redaction,
+            ..shared.record(&identity, target.clone(), id, body)
+        };
         let pending = shared.append(&target, encode(&record)?, deadline).await?;
+        if let Some((dialog, place, content)) = prepared.said {
+            shared.written().add(dialog, place, content);
+        }
         if shared.window.push(InFlight { target, n, pending }) {
             shared.mailbox.poke();
         }
@@ -209,19 +215,4 @@ impl SessionSender {
     pub async fn closed(&self) -> CloseCode {
         self.0.mailbox.ended().await
     }
-}
-
-/// Most commands are shorter as JSON.
-const USUAL_BYTES: usize = 512;
-
-/// Tells a repeated command from another one of the same number.
-fn digest(command: &Command<Content>) -> Result<u64> {
-    let mut json = Vec::with_capacity(USUAL_BYTES);
-    serde_json::to_writer(&mut json, command)
-        .map_err(|e| Error::new(ErrorKind::Invalid, "take a command").with_source(e))?;
-    let mut first = [0u8; 8];
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&json);
-    hasher.finalize_xof().fill(&mut first);
-    Ok(u64::from_be_bytes(first))
 }

@@ -12,9 +12,10 @@ use super::{
     CloseCode, Connect, SessionConfig,
     account::{Account, Bucket, DueCursor},
     window::Window,
+    written::Written,
 };
 use crate::{
-    content::{Content, Sealed},
+    content::Sealed,
     dialog::CustomerCommand,
     error::{Error, ErrorKind, Result},
     identity::{Identity, Redactor, Who},
@@ -27,7 +28,6 @@ use crate::{
         hub::Hub,
         mailbox::Mailbox,
         opened::customer_of,
-        text,
     },
 };
 
@@ -51,6 +51,8 @@ pub(crate) struct Shared {
     trace: Option<TraceContext>,
     pub(super) identity: Mutex<Arc<Identity>>,
     account: Mutex<Account>,
+    /// Read and written by who holds `order`, and told of outcomes.
+    pub(super) written: Mutex<Written>,
     /// Held from the first check of a command to its append: what is sent first is appended
     /// first.
     pub(super) order: AsyncMutex<Bucket>,
@@ -74,6 +76,7 @@ impl Shared {
             trace: connect.trace.clone(),
             identity: Mutex::new(Arc::new(connect.identity.clone())),
             account: Mutex::default(),
+            written: Mutex::default(),
             order: AsyncMutex::new(bucket),
             edge,
         }
@@ -124,25 +127,6 @@ impl Shared {
         Err(Error::new(ErrorKind::Forbidden, "take a command")
             .with_context("reason", "no right to this dialog")
             .with_context("dialog", dialog))
-    }
-
-    /// Cleans, redacts and seals what is written.
-    pub(super) fn seal(
-        &self,
-        target: &Target,
-        command: Command<Content>,
-    ) -> Result<Command<Sealed>> {
-        match (command, target) {
-            (Command::Customer(command), Target::Customer(customer)) => {
-                let sealed = command.try_map_bodies(|content| {
-                    let content = self.edge.redactor.redact(text::clean(content)?);
-                    self.hub.sealer.seal(customer, &content)
-                })?;
-                Ok(Command::Customer(sealed))
-            }
-            (Command::Desk(command), _) => Ok(Command::Desk(command)),
-            _ => Err(Error::new(ErrorKind::Invalid, "take a command")),
-        }
     }
 
     /// Waits for room in the window.
@@ -200,6 +184,7 @@ impl Shared {
             } else {
                 0
             },
+            redaction: None,
             body,
             target,
         }

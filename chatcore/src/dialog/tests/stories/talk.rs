@@ -56,6 +56,30 @@ fn messages_are_changed_by_their_author_while_they_are_new() {
 }
 
 #[test]
+fn messages_with_a_part_of_what_was_taken_out_go_with_the_message() {
+    let (mut world, d, epoch) = World::in_phase(Phase::Assigned);
+    let say = |world: &mut World, author: &Participant, epoch| {
+        world.ok(author, &says(d, "part", epoch));
+        world.head(d)
+    };
+    let first = say(&mut world, &customer(), None);
+    let second = say(&mut world, &customer(), None);
+    let theirs = say(&mut world, &operator("olga"), Some(epoch));
+    // One that is not theirs, one that is gone by then, and one that never was, are passed over.
+    world.withdraw = vec![first, theirs, first, Seq(999)];
+    let third = say(&mut world, &customer(), None);
+    assert_eq!(third.0, theirs.0 + 2, "one is withdrawn, then it is said");
+    world.withdraw = Vec::new();
+    let delete = |message| Cmd::Delete {
+        dialog: d,
+        message,
+        owner_epoch: None,
+    };
+    assert_eq!(world.no(&customer(), &delete(first)), Rejection::Deleted);
+    world.ok(&customer(), &delete(second));
+}
+
+#[test]
 fn an_answer_is_to_something_that_was_said() {
     let (mut world, d, _) = World::in_phase(Phase::Bot);
     let answer = |seq| {

@@ -285,6 +285,7 @@ impl World {
             supervisor: false,
             assurance: Some(Assurance::Known),
             id,
+            redaction: None,
             reply_to: None,
             digest,
             settled: 0,
