@@ -13,6 +13,7 @@ pub mod logs;
 pub mod metrics;
 pub mod protocol;
 pub mod rebuild;
+pub mod redact;
 pub mod server;
 #[cfg(feature = "spec")]
 pub mod spec;

@@ -43,6 +43,12 @@ fn main() -> ExitCode {
                 Err(error) => fail(&format!("{error:#}"), 1),
             };
         }
+        Ok(Asked::Redact(command)) => {
+            return match command.run() {
+                Ok(text) => say(&text),
+                Err(error) => fail(&format!("{error:#}"), 1),
+            };
+        }
         Ok(Asked::Say(text)) => return say(&text),
         Err(problems) => return fail(&problems.to_string(), 2),
     };

@@ -202,6 +202,7 @@ fn build_chat(config: &Config, ports: chatcore::ports::Ports) -> Result<Chat> {
         .with_role(config.role)
         .with_dialog_settings(settings)
         .with_sessions(sessions)
+        .with_redactor(config.redactor.clone())
         .with_bot(Arc::new(parts::bot(config)?))
         .with_push(Arc::new(LoggingPush));
     for (desk, rules) in &config.desks {

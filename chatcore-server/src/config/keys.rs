@@ -73,13 +73,14 @@ pub const KEYS: &[Key] = &[
     key("partitions", "NUMBER", "Partitions of a new journal; fixed when it is created [8]"),
     key("queue", "DESK/QUEUE", "Where dialogs wait that have no queue of their own [main/general]"),
     key("bot_rules", "FILE", "Rules of the bot [built in]"),
+    key("redact_rules", "FILE", "What is taken out of what people write, in TOML [built in]"),
     key("drain_ms", "NUMBER", "How long leaving may take, in milliseconds [20000]"),
     key("log_format", "FORMAT", "json or text [text]"),
     key("log_level", "LEVEL", "off, error, warn, info, debug, trace, or levels by part [info]"),
 ];
 
-/// Those that say which storage is meant: of use after a subcommand, too.
-const OF_STORAGE: [&str; 11] = [
+/// Those that say which storage or rules are meant: of use after a subcommand, too.
+const OF_SUBCOMMANDS: [&str; 12] = [
     "data",
     "ephemeral",
     "kafka_brokers",
@@ -91,6 +92,7 @@ const OF_STORAGE: [&str; 11] = [
     "keydb_url",
     "partitions",
     "prefix",
+    "redact_rules",
 ];
 
 /// What a key is when nobody sets it.
@@ -127,10 +129,11 @@ pub(super) fn command() -> Command {
                 .global(true),
         )
         .subcommand(dead_letters())
-        .subcommand(rebuild());
+        .subcommand(rebuild())
+        .subcommand(redact());
     for key in KEYS {
         let mut arg = Arg::new(key.name).long(key.flag()).help(key.help);
-        if OF_STORAGE.contains(&key.name) {
+        if OF_SUBCOMMANDS.contains(&key.name) {
             arg = arg.global(true);
         }
         command = command.arg(match key.value {
@@ -198,6 +201,17 @@ fn rebuild() -> Command {
         )
         .arg(all.help("Does so with all partitions, one after the other"))
         .arg(number("from", "Begins with this one").requires("all"))
+}
+
+/// `redact`, with the cases to test the rules with.
+fn redact() -> Command {
+    let test = Arg::new("test").long("test").value_name("FILE");
+    Command::new("redact")
+        .about("Tests what is taken out of what people write")
+        .arg(
+            test.required(true)
+                .help("Has cases, in TOML: what is said, what is stored"),
+        )
 }
 
 /// The library's text without its own "error: ", which would stand twice.

@@ -3,6 +3,7 @@
 
 mod desk;
 mod keys;
+mod redaction;
 mod sources;
 mod storage;
 
@@ -10,7 +11,8 @@ pub use keys::{KEYS, Key};
 pub use storage::{Certificates, Hidden, Shared, Storage};
 
 use std::{
-    collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration,
+    collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc,
+    time::Duration,
 };
 
 use chatcore::{
@@ -18,11 +20,13 @@ use chatcore::{
     ids::{DeskId, NodeId, QueueId, QueueRef},
     queue::DeskConfig,
 };
+use chatcore_redact::Patterns;
 use clap::ArgMatches;
 
 use crate::dead_letters::{self, Action};
 use crate::identity::{DEMO_DESK, SECRET_BYTES_MIN, TokenRules, demo_desk};
 use crate::rebuild::{self, Which};
+use crate::redact;
 use sources::Sources;
 
 /// What the server runs with.
@@ -54,6 +58,8 @@ pub struct Config {
     pub partitions: NonZeroU32,
     /// A file with the rule bot's rules; the built-in ones without.
     pub bot_rules: Option<PathBuf>,
+    /// What is taken out of what people write.
+    pub redactor: Arc<Patterns>,
     /// How long a drain may take.
     pub drain_timeout: Duration,
     /// How logs are written.
@@ -103,6 +109,8 @@ pub enum Asked {
     DeadLetters(dead_letters::Command),
     /// To have views built again.
     Rebuild(rebuild::Command),
+    /// To test what is taken out of what people write.
+    Redact(redact::Command),
     /// To say something and end: help or version.
     Say(String),
 }
@@ -135,6 +143,11 @@ impl Config {
                 .map(Asked::Rebuild)
                 .ok_or_else(|| Problems(sources.into_problems()));
         }
+        if let Some(("redact", asked)) = flags.subcommand() {
+            return redaction::command(&mut sources, asked)
+                .map(Asked::Redact)
+                .ok_or_else(|| Problems(sources.into_problems()));
+        }
         let config = Self::read(&mut sources);
         let problems = sources.into_problems();
         match config {
@@ -164,6 +177,7 @@ impl Config {
         let partitions = sources.number("partitions", 1..=4_096);
         let drain_ms = sources.number("drain_ms", 100..=600_000);
         let bot_rules = sources.take("bot_rules").map(PathBuf::from);
+        let redactor = redaction::read(sources);
         let logs = logs(sources);
         let on_all = sources.switch("demo_on_all_interfaces");
         if demo && !on_all && listen.is_some_and(|l: SocketAddr| !l.ip().is_loopback()) {
@@ -188,6 +202,7 @@ impl Config {
             commands_per_second: u32::try_from(commands_per_second?).ok()?,
             partitions: NonZeroU32::new(u32::try_from(partitions?).ok()?)?,
             bot_rules,
+            redactor: redactor?,
             drain_timeout: Duration::from_millis(drain_ms?),
             logs: logs?,
         })
@@ -272,14 +287,10 @@ fn tokens(sources: &mut Sources) -> Option<Tokens> {
         sources.take("token_secret_file"),
     ) {
         (Some(secret), None) => Some(secret.into_bytes()),
-        (None, Some(path)) => match std::fs::read(&path) {
-            Ok(bytes) => Some(bytes.trim_ascii_end().to_vec()),
-            Err(error) => {
-                let text = format!("`{path}` can't be read: {error}; expected a file");
-                sources.problem("token_secret_file", &text);
-                None
-            }
-        },
+        (None, Some(path)) => {
+            let bytes = sources.bytes("token_secret_file", &path);
+            bytes.map(|bytes| bytes.trim_ascii_end().to_vec())
+        }
         (None, None) => {
             sources.problem(
                 "token_secret_file",

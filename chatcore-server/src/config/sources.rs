@@ -138,6 +138,24 @@ impl Sources {
         set.or_else(|| default(name).map(str::to_owned))
     }
 
+    /// What is in a file that a key names.
+    pub(super) fn bytes(&mut self, name: &str, path: &str) -> Option<Vec<u8>> {
+        let bytes = fs::read(path);
+        bytes
+            .map_err(|error| {
+                let problem = format!("`{path}` can't be read: {error}; expected a file");
+                self.problem(name, &problem);
+            })
+            .ok()
+    }
+
+    /// The text of a file that a key names.
+    pub(super) fn file(&mut self, name: &str, path: &str) -> Option<String> {
+        let text = String::from_utf8(self.bytes(name, path)?);
+        text.map_err(|_| self.problem(name, &format!("`{path}` is no text; expected UTF-8")))
+            .ok()
+    }
+
     /// Whether a switch is on.
     pub(super) fn switch(&mut self, name: &str) -> bool {
         match self.take(name).as_deref() {

@@ -1,6 +1,6 @@
 //! Where everything is kept.
 
-use std::{collections::BTreeMap, fmt, fs, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use super::sources::Sources;
 
@@ -103,21 +103,11 @@ pub(super) fn read(sources: &mut Sources) -> Option<Storage> {
     }))
 }
 
-/// What is in a file that a key names.
-fn text(sources: &mut Sources, key: &str, path: &str) -> Option<String> {
-    let text = fs::read_to_string(path);
-    text.map_err(|error| {
-        let problem = format!("`{path}` can't be read: {error}; expected a file");
-        sources.problem(key, &problem);
-    })
-    .ok()
-}
-
 /// None if something is wrong with them.
 fn certificates(sources: &mut Sources) -> Option<Certificates> {
     let mut read = |key| match sources.take(key) {
         None => Some(None),
-        Some(path) => text(sources, key, &path).map(Some),
+        Some(path) => sources.file(key, &path).map(Some),
     };
     let trusted = read("keydb_ca");
     let both = (read("keydb_certificate"), read("keydb_key"));
@@ -149,7 +139,7 @@ fn properties(sources: &mut Sources) -> Option<BTreeMap<String, Hidden>> {
     let Some(path) = sources.take("kafka_properties") else {
         return Some(BTreeMap::new());
     };
-    let text = text(sources, "kafka_properties", &path)?;
+    let text = sources.file("kafka_properties", &path)?;
     let mut properties = BTreeMap::new();
     for (line, number) in text.lines().map(str::trim).zip(1..) {
         if line.is_empty() || line.starts_with('#') {

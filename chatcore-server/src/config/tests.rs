@@ -14,6 +14,7 @@ fn load(flags: &[&str], variables: &[(&str, &str)]) -> Result<Config, Vec<String
         Ok(Asked::Say(text)) => panic!("said {text}"),
         Ok(Asked::DeadLetters(command)) => panic!("{command:?}"),
         Ok(Asked::Rebuild(command)) => panic!("{command:?}"),
+        Ok(Asked::Redact(command)) => panic!("{command:?}"),
         Err(problems) => Err(problems.0),
     }
 }

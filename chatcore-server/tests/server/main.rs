@@ -19,4 +19,6 @@ mod leaving;
 mod nodes;
 mod process;
 mod rebuild;
+mod redaction;
+mod secrecy;
 mod streaming;

@@ -33,12 +33,20 @@ fn command(flags: &[&str]) -> Command {
 impl Process {
     /// Starts a demo on a free port and waits until it listens.
     pub(crate) async fn demo(flags: &[&str]) -> Self {
-        let flags = [
-            &["--demo", "--listen", "127.0.0.1:0", "--log-level", "warn"],
-            flags,
-        ]
-        .concat();
-        let mut child = command(&flags).stderr(Stdio::inherit()).spawn().unwrap();
+        let flags = [&["--log-level", "warn"], flags].concat();
+        Self::start(&flags, Stdio::inherit()).await
+    }
+
+    /// Starts a demo that writes all that it can into this file.
+    pub(crate) async fn logging(file: &Path, flags: &[&str]) -> Self {
+        let flags = [&["--log-level", "trace"], flags].concat();
+        let file = std::fs::File::create(file).unwrap();
+        Self::start(&flags, file.into()).await
+    }
+
+    async fn start(flags: &[&str], errors: Stdio) -> Self {
+        let flags = [&["--demo", "--listen", "127.0.0.1:0"], flags].concat();
+        let mut child = command(&flags).stderr(errors).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         timeout(LONG, output.read_line(&mut line))
@@ -90,6 +98,7 @@ impl Process {
 
 /// Starts a demo that never listens, asks it to leave as soon as it has said this, and waits for its
 /// end; whether it was a good one.
+#[cfg(all(feature = "kafka", feature = "keydb"))]
 pub(crate) async fn terminated_after(said: &str, flags: &[&str]) -> bool {
     let mut child = command(&[&["--demo"], flags].concat()).spawn().unwrap();
     let mut errors = BufReader::new(child.stderr.take().unwrap());

@@ -29,6 +29,7 @@ export default {
   'message.list': 'Messages',
   'message.toEnd': 'To the newest message',
   'message.from': '{name} at {time}',
+  'message.masked': 'For your safety a part of this was not kept',
   'tick.sending': 'Sending',
   'tick.accepted': 'Sent',
   'tick.delivered': 'Delivered',

@@ -29,6 +29,7 @@ export default {
   'message.list': 'Сообщения',
   'message.toEnd': 'К последнему сообщению',
   'message.from': '{name}, {time}',
+  'message.masked': 'Часть сообщения не сохранена ради вашей безопасности',
   'tick.sending': 'Отправляется',
   'tick.accepted': 'Отправлено',
   'tick.delivered': 'Доставлено',

@@ -157,6 +157,12 @@ test('rows are parted by day, grouped by author, and end with what is on its way
   assert.deepEqual(rows.filter((row) => row.kind === 'entry').map(({ first }) => first), [true, false, true]);
 });
 
+test('the writer, and nobody else, is told that a part of a message was not kept', () => {
+  const dialog = dialogOf(message(1, 'my card 4111 11•• •••• 1111'), message(2, 'a • b • c'), message(3, '•••', olga));
+  const masked = rowsOf(dialog, [], { me: anna }).filter((row) => row.kind === 'entry').map((row) => row.masked);
+  assert.deepEqual(masked, [true, false, false]);
+});
+
 test('a pressed button spends its message, and any answer spends quick replies', () => {
   const buttons = [{ id: 'yes', label: 'Yes' }];
   const says = (seq, body, reply_to = null, author = 'bot') => event(seq, { message: { author, body, reply_to } });

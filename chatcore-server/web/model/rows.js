@@ -11,11 +11,14 @@ const TELLING = new Set(['', 'web', 'mobile', 'app']);
 /** Messages of one author this close together share one head. */
 const GROUP_MS = 3 * 60_000;
 
+/** Stands for what was taken out; people hardly write it, and not so often. */
+const MASKED = /•.?•.?•/u;
+
 /** @typedef {'accepted' | 'delivered' | 'read' | 'unknown' | 'failed'} Tick */
 /**
  * @typedef {{ key: string, version: string, kind: 'day', at: number }
  *   | { key: string, version: string, kind: 'unread' }
- *   | { key: string, version: string, kind: 'entry', entry: Entry, first: boolean, mine: boolean, tick: Tick | null, chosen: string | null, spent: boolean, proof: Assurance | null }
+ *   | { key: string, version: string, kind: 'entry', entry: Entry, first: boolean, mine: boolean, tick: Tick | null, chosen: string | null, spent: boolean, proof: Assurance | null, masked: boolean }
  *   | { key: string, version: string, kind: 'sending', sending: Sending }} Row
  */
 
@@ -70,7 +73,7 @@ export function rowsOf(dialog, sending, { me, hidden = new Set(), unreadAfter = 
     proof = (entry.body && entry.assurance) || proof;
     const edit = editing === entry.seq ? 'e' : '';
     const version = `${entry.version}${first ? 'f' : ''}${tick ?? ''}${choice ?? ''}${spent ? 's' : ''}${changed ? entry.assurance : ''}${edit}`;
-    rows.push({ key: `e${entry.seq}`, version, kind: 'entry', entry, first, mine, tick, chosen: choice, spent, proof: changed ? entry.assurance : null });
+    rows.push({ key: `e${entry.seq}`, version, kind: 'entry', entry, first, mine, tick, chosen: choice, spent, proof: changed ? entry.assurance : null, masked: mine && isMasked(entry) });
     before = entry;
   }
   for (const item of sending) {
@@ -115,6 +118,8 @@ function offered({ body }) {
   return 'buttons' in body ? body.buttons.buttons : 'quick_replies' in body ? body.quick_replies.replies : 'card' in body ? body.card.buttons : [];
 }
 
+/** Whether something was taken out of it before it was written down: a card number and the like. @param {Entry} entry */
+const isMasked = ({ body }) => body !== null && 'text' in body && MASKED.test(body.text);
 /** @param {Entry} entry */
 const hasReplies = ({ body }) => body !== null && 'quick_replies' in body;
 /** @param {Participant} who */

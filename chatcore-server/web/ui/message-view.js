@@ -78,6 +78,7 @@ function drawEntry(row, view) {
         row.tick && !entry.deletedBy && (entry.kind === 'message' || row.tick === 'failed') && drawTick(row.tick, i18n, undelivered(entry, view)),
       ),
     ),
+    row.masked && !entry.deletedBy && h('div', { class: 'masked' }, i18n.t('message.masked')),
     row.tick === 'failed' &&
       !entry.deletedBy &&
       h(
