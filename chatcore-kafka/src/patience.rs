@@ -6,6 +6,8 @@ use chatcore::error::{Error, ErrorKind, Result};
 use tokio::time::{Instant, sleep, timeout_at};
 
 const TRY_EVERY: Duration = Duration::from_millis(500);
+/// So long a wait is no news: topics that were just made show up by and by.
+const USUAL: Duration = Duration::from_secs(3);
 
 /// How long opening waits, all its questions together.
 #[derive(Debug)]
@@ -33,6 +35,7 @@ impl Patience {
         attempt: impl AsyncFn() -> Result<T>,
     ) -> Result<T> {
         let mut last = None;
+        let begun = Instant::now();
         loop {
             let Ok(tried) = timeout_at(self.until, attempt()).await else {
                 let waited = || Error::new(ErrorKind::Unavailable, operation);
@@ -43,7 +46,7 @@ impl Patience {
                     if Instant::now() + TRY_EVERY >= self.until {
                         return Err(self.told(error));
                     }
-                    self.warn(&error);
+                    self.tell(&error, begun.elapsed() >= USUAL);
                     last = Some(error);
                     sleep(TRY_EVERY).await;
                 }
@@ -52,8 +55,13 @@ impl Patience {
         }
     }
 
-    fn warn(&self, error: &dyn Display) {
-        tracing::warn!(%error, brokers = self.brokers, "waiting for Kafka");
+    fn tell(&self, error: &dyn Display, is_news: bool) {
+        let brokers = &self.brokers;
+        if is_news {
+            tracing::warn!(%error, brokers, "waiting for Kafka");
+        } else {
+            tracing::info!(%error, brokers, "waiting for Kafka");
+        }
     }
 
     fn told(&self, error: Error) -> Error {
