@@ -117,6 +117,34 @@ async fn probes_figures_and_pages_answer() {
 }
 
 #[tokio::test]
+async fn pages_run_nothing_but_their_own_files_and_are_framed_by_nobody() {
+    let server = Process::ephemeral().await;
+    for page in ["/", "/customer.html", "/operator.html"] {
+        let (status, head, body) = request(&server.address, &format!("GET {page}"), "").await;
+        assert_eq!(status, 200, "{page}");
+        for header in [
+            "default-src 'none'",
+            "script-src 'self';",
+            "style-src 'self';",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+        ] {
+            assert!(head.contains(header), "{page} lacks {header}: {head}");
+        }
+        assert!(!head.contains("unsafe-"), "{page}: {head}");
+        let scripts = body.matches("<script").count();
+        let own = body.matches("<script type=\"module\" src=\"/").count();
+        assert_eq!(scripts, own, "a script within {page}");
+        for inline in ["style=", "<style", " onclick=", " onload=", "javascript:"] {
+            assert!(!body.contains(inline), "{inline} within {page}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_page_of_another_site_may_read_only_when_it_is_named() {
     let flags = ["--ephemeral", "--origins", "https://bank.example"];
     let server = Process::demo(&flags).await;
