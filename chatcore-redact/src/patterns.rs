@@ -280,7 +280,7 @@ impl Redactor for Patterns {
     }
 }
 
-/// Whether the text ends with words after which a code is awaited.
+/// Whether a short text names a code, which may follow it.
 fn names_code(text: &str) -> bool {
     const LONGEST: usize = 40;
     text.chars().nth(LONGEST).is_none() && code::is_named(&text.to_lowercase())

@@ -1,11 +1,15 @@
 //! Finding the groups of digits in texts, and which of them may be one number.
 
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 
-use crate::digit::{Kind, kind};
+use crate::digit::{Kind, MASK, kind};
 
 /// Most separators between two groups of one number.
 const GAP_MAX: usize = 5;
+
+/// So many signs in a row, at least, stand for what was taken out. Fewer are bullets that somebody
+/// wrote: of a list, or between digits.
+const MASKS_MIN: usize = 3;
 
 /// Digits that stand without anything between them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,10 +62,14 @@ impl<'a> Scan<'a> {
             text,
             ..Self::default()
         };
+        let bullets = bullets(text);
         let mut is_in_group = false;
         let (mut run, mut gap) = (0, GAP_MAX + 1);
         for (at, c) in text.char_indices() {
-            let kind = kind(c);
+            let kind = match kind(c) {
+                Kind::Mask if bullets.contains(&at) => Kind::Separator,
+                kind => kind,
+            };
             match kind {
                 Kind::Digit(_) | Kind::Mask => {
                     if !is_in_group {
@@ -133,12 +141,37 @@ impl<'a> Scan<'a> {
         digits.iter().map(|digit| digit.value)
     }
 
-    /// The text before a group, at most `chars` long, down to the group before it at the least.
+    /// The text before a group, at most `chars` long.
     pub(crate) fn before(&self, group: &Group, chars: usize) -> &'a str {
         let text = self.text.get(..group.bytes.start).unwrap_or_default();
         let from = text.char_indices().rev().take(chars).last();
         from.and_then(|(at, _)| text.get(at..)).unwrap_or_default()
     }
+}
+
+/// Where bullets stand that somebody wrote, in bytes.
+fn bullets(text: &str) -> BTreeSet<usize> {
+    let mut bullets = BTreeSet::new();
+    if !text.contains(MASK) {
+        return bullets;
+    }
+    let mut row = Vec::new();
+    for (at, c) in text.char_indices() {
+        match kind(c) {
+            Kind::Mask => row.push(at),
+            Kind::Separator | Kind::Invisible => {}
+            Kind::Digit(_) | Kind::Letter => {
+                if row.len() < MASKS_MIN {
+                    bullets.extend(&row);
+                }
+                row.clear();
+            }
+        }
+    }
+    if row.len() < MASKS_MIN {
+        bullets.extend(row);
+    }
+    bullets
 }
 
 fn is_money(c: char) -> bool {

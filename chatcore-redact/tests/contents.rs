@@ -133,6 +133,20 @@ fn the_code_of_a_card_goes_with_it() {
 }
 
 #[test]
+fn a_bullet_hides_no_number() {
+    for (said, left) in [
+        ("•4111111111111111", "•411111••••••1111"),
+        ("•4111 1111 1111 1111", "•4111 11•• •••• 1111"),
+        ("4111•1111•1111•1111", "4111•11••••••••1111"),
+        ("4111 1111 1111 1111•", "4111 11•• •••• 1111•"),
+        ("••4111111111111111••", "••411111••••••1111••"),
+    ] {
+        let redacted = redact(Content::Text(said.to_owned()));
+        assert_eq!(redacted.content, Content::Text(left.to_owned()));
+    }
+}
+
+#[test]
 fn small_numbers_in_many_messages_are_no_card() {
     let patterns = Patterns::try_new(&Rules::default()).unwrap();
     let mut before: Vec<Content> = Vec::new();
