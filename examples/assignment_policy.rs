@@ -16,7 +16,7 @@ use chatcore::{
     chat::Chat,
     clock::{SystemClock, Timestamp},
     dialog::{CustomerCommand, DialogSettings, Open},
-    identity::{Assurance, Identity, Who},
+    identity::{Assurance, Identity, Proof, Who},
     ids::{ChannelId, CustomerId, DeskId, DeviceId, DialogId, QueueId, StaffId, Target},
     memory,
     queue::{
@@ -130,6 +130,7 @@ fn connect(chat: &Chat, who: Who) -> Result<Session> {
             name: "Somebody".to_owned(),
             assurance: Assurance::Authenticated,
             expires_at: Timestamp(i64::MAX),
+            proof: Proof::default(),
         },
         device: DeviceId::try_new("example")?,
         resume: BTreeMap::new(),

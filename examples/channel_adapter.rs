@@ -23,7 +23,7 @@ use chatcore::{
     clock::{SystemClock, Timestamp},
     content::{Content, ContentKind},
     error::{Error, ErrorKind},
-    identity::{Assurance, Identity, Who},
+    identity::{Assurance, Identity, Proof, Who},
     ids::{ChannelId, CustomerId},
     memory,
     record::Event,
@@ -204,6 +204,7 @@ async fn messages(chat: &Chat, customer: &CustomerId, message: &Outgoing) -> Res
         name: NUMBER.to_owned(),
         assurance: Assurance::Known,
         expires_at: Timestamp(i64::MAX),
+        proof: Proof::default(),
     };
     let start = chatcore::ids::Seq(0);
     let page = chat.events_after(&identity, message.dialog, start, 100);

@@ -263,8 +263,7 @@ mod check {
     use chatcore::{
         bot::{BotRules, RuleBot},
         chat::Chat,
-        clock::SystemClock,
-        identity::Assurance,
+        clock::{Clock as _, SystemClock},
         memory,
     };
     use chatcore_server::{
@@ -278,6 +277,9 @@ mod check {
 
     use super::{Arc, Client, Duration, Result, Socket, ensure, hear, json, timeout};
 
+    /// How long the token lives.
+    const HOUR: Duration = Duration::from_secs(3_600);
+
     pub(super) async fn check() -> Result<()> {
         let clock = Arc::new(SystemClock);
         let rules = TokenRules {
@@ -286,7 +288,7 @@ mod check {
             audience: None,
         };
         let tokens = Arc::new(JwtAuthenticator::try_new(rules, clock.clone())?);
-        let chat = Chat::builder(memory::ports(4, clock))
+        let chat = Chat::builder(memory::ports(4, clock.clone()))
             .with_bot(Arc::new(bot()?))
             .build()?;
         let server = Server::new(chat.clone(), tokens.clone(), ServerOptions::default());
@@ -296,17 +298,7 @@ mod check {
         let limits = AcceptLimits::default();
         let serving = serve(listener, routes(&server), limits, sockets, stop.clone());
         let act = async {
-            let token = tokens.sign(Claims {
-                sub: "anna".to_owned(),
-                role: Role::Customer,
-                name: "Anna".to_owned(),
-                desk: None,
-                assurance: Assurance::Authenticated,
-                exp: u64::from(u32::MAX),
-                nbf: None,
-                iss: None,
-                aud: None,
-            })?;
+            let token = tokens.sign(Claims::new("anna", Role::Customer, clock.now().plus(HOUR)))?;
             talk(&mut Client::new(&url, &token)).await
         };
         tokio::select! {

@@ -10,7 +10,12 @@ use std::{env, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use axum::{Router, routing::get};
-use chatcore::{chat::Chat, clock::SystemClock, ids::DeskId, memory};
+use chatcore::{
+    chat::Chat,
+    clock::{Clock as _, SystemClock},
+    ids::DeskId,
+    memory,
+};
 use chatcore_server::{
     http::accept::{AcceptLimits, serve},
     identity::{Claims, JwtAuthenticator, Role, TokenRules, demo_desk},
@@ -95,19 +100,16 @@ fn tokens(secret: &str) -> Result<Arc<JwtAuthenticator>> {
     Ok(Arc::new(JwtAuthenticator::try_new(rules, clock)?))
 }
 
+/// How long a token of the check lives.
+const HOUR: Duration = Duration::from_secs(3_600);
+
 /// The check: a customer is welcomed.
 async fn says_hello(address: &str, tokens: &JwtAuthenticator) -> Result<()> {
-    let token = tokens.sign(Claims {
-        sub: "anna".to_owned(),
-        role: Role::Customer,
-        name: "Anna".to_owned(),
-        desk: None,
-        assurance: chatcore::identity::Assurance::Authenticated,
-        exp: u64::from(u32::MAX),
-        nbf: None,
-        iss: None,
-        aud: None,
-    })?;
+    let token = tokens.sign(Claims::new(
+        "anna",
+        Role::Customer,
+        SystemClock.now().plus(HOUR),
+    ))?;
     let mut request = format!("ws://{address}/ws").into_client_request()?;
     let protocol = "chatcore.v1".parse()?;
     request

@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use chatcore::{clock::SystemClock, identity::Assurance};
+use chatcore::clock::{Clock as _, SystemClock};
 use chatcore_server::identity::{Claims, JwtAuthenticator, Role, TokenRules};
 use tempfile::TempDir;
 use tokio::{
@@ -25,8 +25,8 @@ use crate::options::{Kind, Options};
 const CONFIG: &str = include_str!("server.toml");
 /// As in the configuration.
 const SECRET: &str = "the key of the benches, for nothing else";
-/// Far in the future.
-const EXPIRES: u64 = 4_000_000_000;
+/// Longer than any bench.
+const LIFE: Duration = Duration::from_secs(24 * 3_600);
 
 /// The loaded processes.
 pub(crate) struct Target {
@@ -93,17 +93,9 @@ impl Target {
 
     /// A token of staff.
     pub(crate) fn token(&self, id: &str, role: Role) -> Result<String> {
-        Ok(self.tokens.sign(Claims {
-            sub: id.to_owned(),
-            role,
-            name: id.to_owned(),
-            desk: (role != Role::Customer).then(|| "main".to_owned()),
-            assurance: Assurance::Authenticated,
-            exp: EXPIRES,
-            nbf: None,
-            iss: None,
-            aud: None,
-        })?)
+        let mut claims = Claims::new(id, role, SystemClock.now().plus(LIFE));
+        claims.desk = (role != Role::Customer).then(|| "main".to_owned());
+        Ok(self.tokens.sign(claims)?)
     }
 
     /// Kills it, starts it again over the same data, and waits until it says that it is ready.

@@ -52,6 +52,8 @@ struct State {
     values: BTreeMap<String, Value>,
     /// Everything below has been taken in.
     next: u64,
+    /// The offset after the last record that set or removed a value.
+    changed: u64,
 }
 
 impl State {
@@ -60,6 +62,7 @@ impl State {
             return;
         }
         self.next = offset + 1;
+        self.changed = self.next;
         let bytes = value;
         self.values.insert(key, Value { offset, bytes });
     }
@@ -189,6 +192,11 @@ impl Table {
         let state = self.shared.state();
         let values = state.values.iter().map(|(k, v)| (k.clone(), v.clone()));
         (state.next, values.collect())
+    }
+
+    /// The offset after the last change that was taken in.
+    pub(crate) fn changed(&self) -> u64 {
+        self.shared.state().changed
     }
 
     /// Waits until something at or above this offset was taken in.

@@ -120,6 +120,11 @@ impl SharedTable for KafkaShared {
         Ok((version, values.collect()))
     }
 
+    async fn newest(&self) -> Result<u64> {
+        self.table.catch_up().await?;
+        Ok(self.table.changed())
+    }
+
     async fn changes(&self, version: u64) -> Result<Vec<Change>> {
         loop {
             self.table.grown_past(version).await;

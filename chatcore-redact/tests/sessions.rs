@@ -14,7 +14,7 @@ use chatcore::{
     content::Content,
     dialog::{CustomerCommand, DialogEvent, Message, Open},
     error::{ErrorKind, Retry},
-    identity::{Assurance, Identity, Who},
+    identity::{Assurance, Identity, Proof, Who},
     ids::{ChannelId, CustomerId, DeviceId, DialogId, Offset, Partition, Seq, Target},
     journal::Log,
     memory,
@@ -35,6 +35,7 @@ fn identity() -> Identity {
         name: "Anna".to_owned(),
         assurance: Assurance::Authenticated,
         expires_at: Timestamp(i64::MAX),
+        proof: Proof::default(),
     }
 }
 

@@ -3,6 +3,7 @@
 mod builder;
 mod history;
 mod parts;
+mod revoke;
 mod role;
 #[cfg(test)]
 mod tests;
@@ -21,13 +22,12 @@ use crate::{
     effects::{Effect, run_effect},
     engine::{Engine, EngineStats},
     error::{Error, ErrorKind, Result},
-    identity::Who,
-    ids::{ChannelId, DeskId, Node, Participant, Target},
+    ids::{ChannelId, DeskId, Node, Target},
     ports::Ports,
     queue::{DeskCommand, DeskConfig},
     record::Command,
     routing::{
-        CloseCode, Connect, Edge, Hub, HubStats, Session, SessionEvents, SessionSender, Shared,
+        Connect, Edge, Hub, HubStats, Session, SessionEvents, SessionSender, Shared,
         mailbox::Mailbox,
     },
 };
@@ -44,7 +44,7 @@ use crate::{
 ///     clock::{Clock, SystemClock},
 ///     content::Content,
 ///     dialog::{CustomerCommand, Open},
-///     identity::{Assurance, Identity, Who},
+///     identity::{Assurance, Identity, Proof, Who},
 ///     ids::{ChannelId, CustomerId, DeviceId, Target},
 ///     memory,
 ///     record::{Command, Outcome, Reply},
@@ -65,6 +65,7 @@ use crate::{
 ///             name: "Anna".to_owned(),
 ///             assurance: Assurance::Authenticated,
 ///             expires_at: SystemClock.now().plus(Duration::from_secs(3600)),
+///             proof: Proof::default(),
 ///         },
 ///         device: DeviceId::try_new("phone")?,
 ///         resume: BTreeMap::new(),
@@ -187,6 +188,10 @@ impl Chat {
         // and three of those over one command would condemn it.
         let hub = Arc::clone(&self.inner.hub).run(stop.clone());
         parts.push(("sessions", drive(&tracker, &stop, hub)));
+        if self.inner.role.takes_sessions() {
+            let follow = Arc::clone(&self.inner.hub).follow_revocations(stop.clone());
+            parts.push(("revocations", drive(&tracker, &stop, follow)));
+        }
         if self.inner.role.works() {
             let engine = Arc::clone(&self.inner.engine);
             let engine_stop = stop.clone();
@@ -240,7 +245,8 @@ impl Chat {
     /// told before [`run`](Self::run) drives the node.
     ///
     /// # Errors
-    /// `Forbidden` for an identity that has expired, `Overloaded` when the node has as many
+    /// `Forbidden` for an identity that has expired or was revoked, `Unavailable` when the node
+    /// can't tell who was [revoked](Self::revoke), `Overloaded` when the node has as many
     /// sessions as it may, `Closed` when it is leaving, or is a [worker](NodeRole::Worker).
     pub fn connect(&self, connect: Connect) -> Result<Session> {
         let Inner { hub, edge, .. } = self.inner.as_ref();
@@ -257,22 +263,18 @@ impl Chat {
                 .with_context("streams to resume", connect.resume.len())
                 .with_context("most", edge.config.streams_max));
         }
+        hub.admit(&connect.identity)?;
         let mailbox = Arc::new(Mailbox::new(edge.config.buffer));
-        let id = hub.register(&connect.identity.who, &mailbox)?;
-        let shared = Shared::new(Arc::clone(hub), Arc::clone(edge), (id, mailbox), &connect);
+        let identity = Arc::new(connect.identity.clone());
+        let id = hub.register(&identity, &mailbox)?;
+        let entry = (id, mailbox, identity);
+        let shared = Shared::new(Arc::clone(hub), Arc::clone(edge), entry, &connect);
         let shared = Arc::new(shared);
         let sender = SessionSender::new(Arc::clone(&shared));
         let events = SessionEvents::new(shared, connect.resume);
+        // Revoked after it was let in and before it was known to be here: dropped, it is gone.
+        hub.admit(&connect.identity)?;
         Ok(Session::new(sender, events))
-    }
-
-    /// Ends all sessions of a person on this node; answers how many. The hook for revocations.
-    pub fn end_sessions(&self, person: &Participant, code: CloseCode) -> usize {
-        self.inner.hub.close_where(code, |who| match (who, person) {
-            (Who::Customer(id), Participant::Customer(whose)) => id == whose,
-            (Who::Staff { id, .. }, Participant::Staff(whose)) => id == whose,
-            _ => false,
-        })
     }
 }
 

@@ -173,6 +173,18 @@ text_id! {
     Label, "a label"
 }
 text_id! {
+    /// A token, by its `jti`.
+    TokenId, "a token id"
+}
+text_id! {
+    /// What a person began by signing in, and all its tokens share: the `sid` of OpenID Connect.
+    SignInId, "a sign-in id"
+}
+text_id! {
+    /// A system of the bank that calls chatcore.
+    ServiceId, "a service id"
+}
+text_id! {
     /// Reserved: whose data this is. Always [`TenantId::single`] today.
     TenantId, "a tenant id"
 }
@@ -180,14 +192,34 @@ text_id! {
 impl CustomerId {
     /// From a hash, as 32 hexadecimal digits.
     pub(crate) fn hashed(hash: &blake3::Hash) -> Self {
-        let hex: String = hash
-            .as_bytes()
-            .iter()
-            .take(16)
-            .map(|b| format!("{b:02x}"))
-            .collect();
-        Self(hex.into())
+        Self(half_hex(hash).into())
     }
+}
+
+impl TokenId {
+    /// From a `jti`, whatever is in it: what is no id by our rules is hashed.
+    #[must_use]
+    pub fn named(jti: &str) -> Self {
+        Self::try_new(jti).unwrap_or_else(|_| Self(hashed_name(jti).into()))
+    }
+}
+
+impl SignInId {
+    /// From a `sid`, whatever is in it: what is no id by our rules is hashed.
+    #[must_use]
+    pub fn named(sid: &str) -> Self {
+        Self::try_new(sid).unwrap_or_else(|_| Self(hashed_name(sid).into()))
+    }
+}
+
+fn hashed_name(text: &str) -> String {
+    format!("b3:{}", half_hex(&blake3::hash(text.as_bytes())))
+}
+
+/// The first 16 bytes, as 32 hexadecimal digits.
+fn half_hex(hash: &blake3::Hash) -> String {
+    let bytes = hash.as_bytes().iter().take(16);
+    bytes.map(|b| format!("{b:02x}")).collect()
 }
 
 impl TenantId {

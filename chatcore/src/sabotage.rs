@@ -55,11 +55,19 @@ pub enum Switch {
     GapIgnored,
     /// A dialog leaves the live view before the archive has it.
     ForgetBeforeArchive,
+    /// Sessions that are open go on whoever is revoked.
+    RevocationIgnored,
+    /// Whoever was revoked is let in again with what they had.
+    RevokedReadmitted,
+    /// A node that can't tell who was revoked goes on as if it could.
+    UnsureServes,
+    /// A session goes on when its token has expired.
+    ExpiryIgnored,
 }
 
 impl Switch {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
         Self::NoOutbox,
         Self::CommitBeforeDeliver,
         Self::OutcomesForgotten,
@@ -82,6 +90,10 @@ impl Switch {
         Self::SnapshotAhead,
         Self::GapIgnored,
         Self::ForgetBeforeArchive,
+        Self::RevocationIgnored,
+        Self::RevokedReadmitted,
+        Self::UnsureServes,
+        Self::ExpiryIgnored,
     ];
 
     /// Its name, as given on a command line or in a variable.
@@ -110,6 +122,10 @@ impl Switch {
             Self::SnapshotAhead => "snapshot_ahead",
             Self::GapIgnored => "gap_ignored",
             Self::ForgetBeforeArchive => "forget_before_archive",
+            Self::RevocationIgnored => "revocation_ignored",
+            Self::RevokedReadmitted => "revoked_readmitted",
+            Self::UnsureServes => "unsure_serves",
+            Self::ExpiryIgnored => "expiry_ignored",
         }
     }
 

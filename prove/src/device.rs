@@ -9,8 +9,8 @@ use chatcore::{
     simulation::{Connection, Sent, ShownEvent, Viewer, What, history::digest_of},
 };
 use chatcore_server::protocol::{
-    ClientFrame, ClientPosition, ErrorCode, Hello, ResetWhy, Secret, ServerFrame, StreamName,
-    StreamReset, Wrong,
+    ClientFrame, ClientPosition, Close, ErrorCode, Hello, ResetWhy, Secret, ServerFrame,
+    StreamName, StreamReset, Wrong,
 };
 use tokio::{sync::watch, time::Instant};
 
@@ -19,6 +19,7 @@ use crate::{
     people::Person,
     socket::{Heard, Socket},
     view::Views,
+    wallet::{Signer, Wallet},
     world::{Orders, Status, World},
 };
 
@@ -41,7 +42,7 @@ pub(crate) struct Device {
     name: String,
     /// How often it forgot what it was, and began as another one.
     renewed: u32,
-    token: String,
+    wallet: Wallet,
     next_gateway: usize,
     views: Views,
     outgoing: BTreeMap<Target, Outgoing>,
@@ -76,17 +77,18 @@ impl Device {
         world: Arc<World>,
         person: Person,
         name: String,
-        token: String,
+        signer: Signer,
         first_gateway: usize,
     ) -> Self {
         let orders = world.orders.subscribe();
+        let wallet = Wallet::new(signer, person.who.clone(), name.clone());
         Self {
             world,
             orders,
             person,
             name,
             renewed: 0,
-            token,
+            wallet,
             next_gateway: first_gateway,
             views: Views::default(),
             outgoing: BTreeMap::new(),
@@ -111,7 +113,12 @@ impl Device {
             let ended = self.live(&mut live).await?;
             let code = match ended {
                 Ended::Over => return Ok(()),
-                Ended::Closed(code) => code,
+                Ended::Closed(code) => {
+                    if code == Some(Close::Revoked.code()) {
+                        self.wallet.refused();
+                    }
+                    code
+                }
                 Ended::Lost | Ended::Renew => None,
             };
             self.world
@@ -147,17 +154,23 @@ impl Device {
             };
             (StreamName(stream.clone()), position)
         });
+        let shown = self.wallet.shown(self.is_calm())?;
         let hello = ClientFrame::Hello(Hello {
-            token: Secret(self.token.clone()),
+            token: Secret(shown.token),
             device: self.id()?,
             locale: None,
             traceparent: None,
             resume: resume.collect(),
         });
         let storm = self.orders.borrow().storm;
-        // Dead, leaving or full: the next one.
-        let Ok((socket, welcome)) = Socket::enter(address, &hello).await else {
-            return Ok(None);
+        let (socket, welcome) = match Socket::enter(address, &hello).await {
+            Ok(Ok(entered)) => entered,
+            Ok(Err(ErrorCode::Forbidden)) => {
+                self.wallet.refused();
+                return Ok(None);
+            }
+            // Dead, leaving or full: the next one.
+            Ok(Err(_)) | Err(_) => return Ok(None),
         };
         let connection = self.world.connection(welcome.node);
         let viewer = Viewer {
@@ -166,8 +179,15 @@ impl Device {
         };
         let resume = self.views.streams.iter();
         let resume = resume.map(|(stream, at)| (stream.clone(), *at)).collect();
+        let person = self.person.who.participant();
         self.world
-            .saw(Some(&connection), What::Connected { viewer, resume });
+            .came_with(&self.name, person, shown.credential.clone());
+        let what = What::Connected {
+            viewer,
+            resume,
+            credential: Some(shown.credential),
+        };
+        self.world.saw(Some(&connection), what);
         let now = Instant::now();
         Ok(Some(Live {
             socket,
@@ -177,6 +197,29 @@ impl Device {
             settled_at: now,
             storm,
         }))
+    }
+
+    /// Whether all must come to rest: what lets it in lasts from then on.
+    fn is_calm(&self) -> bool {
+        !self.orders.borrow().talk
+    }
+
+    /// Its token ends soon: a new one is brought in time, or forgotten.
+    async fn refresh(&mut self, live: &mut Live) -> Result<()> {
+        if !self.wallet.is_refreshed() {
+            return Ok(());
+        }
+        let shown = self.wallet.renew(self.is_calm())?;
+        let person = self.person.who.participant();
+        self.world
+            .came_with(&self.name, person, shown.credential.clone());
+        let what = What::Refreshed {
+            who: self.person.who.clone(),
+            credential: Some(shown.credential),
+        };
+        self.world.saw(Some(&live.connection), what);
+        let token = Secret(shown.token);
+        live.socket.say(&ClientFrame::Refresh { token }).await
     }
 
     async fn live(&mut self, live: &mut Live) -> Result<Ended> {
@@ -352,6 +395,10 @@ impl Device {
             ServerFrame::Error(wrong) => return self.refused(live, wrong),
             ServerFrame::Ping {} => {
                 let said = live.socket.say(&ClientFrame::Pong {}).await;
+                return said.is_err().then_some(Ended::Lost);
+            }
+            ServerFrame::Expiring { .. } => {
+                let said = self.refresh(live).await;
                 return said.is_err().then_some(Ended::Lost);
             }
             // It leaves; whoever stays is closed soon.

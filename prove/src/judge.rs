@@ -24,6 +24,7 @@ pub(crate) struct Verdict {
     out_of_order: usize,
     double_owners: usize,
     over_capacity: usize,
+    after_the_end: usize,
     other: usize,
     delivered: usize,
     median: Duration,
@@ -50,7 +51,7 @@ impl Verdict {
             let of_these = violations.iter().filter(|v| names.contains(&v.invariant));
             of_these.count()
         };
-        let known = ["I1", "I2", "I3", "I4", "I5", "I7", "chain"];
+        let known = ["I1", "I2", "I3", "I4", "I5", "I7", "I8", "chain"];
         let other = violations.iter().filter(|v| !known.contains(&v.invariant));
         let mut waits = waits(&rest.history);
         waits.sort_unstable();
@@ -63,6 +64,7 @@ impl Verdict {
             out_of_order: count(&["I3", "I7", "chain"]),
             double_owners: count(&["I4"]),
             over_capacity: count(&["I5"]),
+            after_the_end: count(&["I8"]),
             other: other.count() + usize::from(!rest.lacks.is_empty()),
             delivered: waits.len(),
             median: waits
@@ -90,6 +92,7 @@ impl Verdict {
             "out of order",
             "double owners",
             "over capacity",
+            "after the end",
             "other",
             "median, ms",
             "longest gap, s",
@@ -113,6 +116,7 @@ impl Verdict {
             self.out_of_order,
             self.double_owners,
             self.over_capacity,
+            self.after_the_end,
             self.other,
         ];
         let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();

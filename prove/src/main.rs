@@ -19,11 +19,13 @@ mod outgoing;
 mod people;
 mod quiet;
 mod recreated;
+mod revoking;
 mod run;
 mod services;
 mod socket;
 mod topics;
 mod view;
+mod wallet;
 mod world;
 
 use std::process::ExitCode;

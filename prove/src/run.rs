@@ -10,16 +10,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use chatcore::{
-    clock::SystemClock,
-    identity::{Assurance, Who},
-    memory,
-    ports::Ports,
-    simulation::What,
-};
+use chatcore::{clock::SystemClock, identity::Who, memory, ports::Ports, simulation::What};
 use chatcore_kafka::{Kafka, KafkaConfig};
 use chatcore_keydb::KeyDb;
-use chatcore_server::identity::{Claims, JwtAuthenticator, Role, TokenRules};
 use tokio::{sync::Mutex, task::JoinSet, time::sleep};
 use tokio_util::task::TaskTracker;
 
@@ -28,19 +21,18 @@ use crate::{
     faults::{Arena, Fault},
     judge::Verdict,
     lines::Proxy,
-    nodes::{Deployment, PARTITIONS, SECRET, Server},
+    nodes::{Deployment, PARTITIONS, Server},
     options::Options,
     people::{Bank, Person},
-    quiet,
+    quiet, revoking,
     services::Services,
     topics,
+    wallet::Signer,
     world::World,
 };
 
 /// Runs so far: each has topics and keys of its own.
 static RUNS: AtomicU64 = AtomicU64::new(1);
-/// Far in the future, in seconds since 1970.
-const EXPIRES: u64 = 4_000_000_000;
 /// How long people talk before the fault, and after it.
 const STEADY: Duration = Duration::from_secs(5);
 /// How long the last records may take to become durable.
@@ -229,12 +221,7 @@ async fn ports(deployment: &Deployment) -> Result<(Kafka, Arc<KeyDb>, Ports)> {
 
 /// Everybody, each at a device of their own: the two sides of a dialog at different gateways.
 fn people(options: &Options, world: &Arc<World>, seed: u64) -> Result<JoinSet<Result<()>>> {
-    let rules = TokenRules {
-        secret: SECRET.into(),
-        issuer: None,
-        audience: None,
-    };
-    let tokens = JwtAuthenticator::try_new(rules, Arc::new(SystemClock))?;
+    let signer = Signer::new()?;
     let bank = Bank::new()?;
     let mut devices = JoinSet::new();
     let (customers, operators) = (options.dialogs, options.operators);
@@ -257,25 +244,16 @@ fn people(options: &Options, world: &Arc<World>, seed: u64) -> Result<JoinSet<Re
                 number + 1,
             )
         };
-        let (sub, role) = match &person.who {
-            Who::Customer(id) => (id.as_str().to_owned(), Role::Customer),
-            Who::Staff { id, .. } => (id.as_str().to_owned(), Role::Operator),
+        let name = match &person.who {
+            Who::Customer(id) => id.as_str().to_owned(),
+            Who::Staff { id, .. } => id.as_str().to_owned(),
         };
-        let token = tokens.sign(Claims {
-            desk: (role == Role::Operator).then(|| bank.desk.as_str().to_owned()),
-            name: sub.clone(),
-            sub: sub.clone(),
-            role,
-            assurance: Assurance::Authenticated,
-            exp: EXPIRES,
-            nbf: None,
-            iss: None,
-            aud: None,
-        })?;
-        devices.spawn(Device::new(world.clone(), person, sub, token, first).run());
+        let signer = signer.clone();
+        devices.spawn(Device::new(world.clone(), person, name, signer, first).run());
     }
     if devices.is_empty() {
         bail!("nobody takes part");
     }
+    devices.spawn(revoking::revoke(world.clone(), signer, seed));
     Ok(devices)
 }

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
-use chatcore_server::protocol::{ClientFrame, ServerFrame, Welcome};
+use chatcore_server::protocol::{ClientFrame, ErrorCode, ServerFrame, Welcome};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
@@ -29,8 +29,11 @@ pub(crate) enum Heard {
 }
 
 impl Socket {
-    /// Connects and says hello; answers once it is welcome.
-    pub(crate) async fn enter(address: SocketAddr, hello: &ClientFrame) -> Result<(Self, Welcome)> {
+    /// Connects and says hello; answers once it is welcome, or was refused.
+    pub(crate) async fn enter(
+        address: SocketAddr,
+        hello: &ClientFrame,
+    ) -> Result<std::result::Result<(Self, Welcome), ErrorCode>> {
         let stream = timeout(CONNECT, TcpStream::connect(address)).await??;
         stream.set_nodelay(true)?;
         let mut request = format!("ws://{address}/ws").into_client_request()?;
@@ -41,7 +44,8 @@ impl Socket {
         socket.say(hello).await?;
         match timeout(CONNECT, socket.hear()).await?? {
             Heard::Frame(frame) => match *frame {
-                ServerFrame::Welcome(welcome) => Ok((socket, welcome)),
+                ServerFrame::Welcome(welcome) => Ok(Ok((socket, welcome))),
+                ServerFrame::Error(wrong) => Ok(Err(wrong.code)),
                 other => bail!("expected welcome, heard {}", other.kind()),
             },
             Heard::Closed(code) => bail!("closed with {code:?} instead of a welcome"),

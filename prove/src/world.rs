@@ -11,9 +11,9 @@ use std::{
 
 use chatcore::{
     clock::{Clock, SystemClock},
-    ids::{Node, NodeEpoch, NodeId, SessionId, StreamId},
+    ids::{Node, NodeEpoch, NodeId, Participant, SessionId, StreamId},
     record::Position,
-    simulation::{Connection, Entry, History, What},
+    simulation::{Connection, Credential, Entry, History, What},
 };
 use tokio::sync::watch;
 
@@ -47,6 +47,8 @@ pub(crate) struct World {
     pub(crate) orders: watch::Sender<Orders>,
     history: Mutex<Seen>,
     statuses: Mutex<BTreeMap<String, Status>>,
+    /// With what each device came last.
+    shown: Mutex<BTreeMap<String, (Participant, Credential)>>,
     connections: AtomicU64,
 }
 
@@ -64,6 +66,7 @@ impl World {
             orders: watch::Sender::new(Orders::default()),
             history: Mutex::default(),
             statuses: Mutex::default(),
+            shown: Mutex::default(),
             connections: AtomicU64::new(1),
         }
     }
@@ -79,6 +82,7 @@ impl World {
         match &mut seen.later {
             Some(later) => later.push(Entry {
                 at,
+                handed_at: None,
                 on: on.cloned(),
                 what,
             }),
@@ -118,6 +122,18 @@ impl World {
             },
             session: SessionId(self.connections.fetch_add(1, Ordering::Relaxed)),
         }
+    }
+
+    /// A device came with this.
+    pub(crate) fn came_with(&self, device: &str, person: Participant, credential: Credential) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.insert(device.to_owned(), (person, credential));
+    }
+
+    /// With what all devices came last.
+    pub(crate) fn shown(&self) -> Vec<(Participant, Credential)> {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.values().cloned().collect()
     }
 
     pub(crate) fn tell(&self, device: &str, status: Status) {

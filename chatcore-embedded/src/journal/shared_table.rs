@@ -142,6 +142,11 @@ impl SharedTable for EmbeddedShared {
         Ok((values.version, entries.collect()))
     }
 
+    async fn newest(&self) -> Result<u64> {
+        self.database.opened()?;
+        Ok(lock(&self.state.values).version)
+    }
+
     async fn changes(&self, version: u64) -> Result<Vec<Change>> {
         loop {
             let mut changed = std::pin::pin!(self.state.changed.notified());

@@ -115,6 +115,7 @@ pub(super) fn why_closed(code: CloseCode) -> Close {
         CloseCode::Slow => Close::TooSlow,
         CloseCode::Draining => Close::Draining,
         CloseCode::Revoked => Close::Revoked,
+        CloseCode::Unsure => Close::Unsure,
         _ => Close::Internal,
     }
 }

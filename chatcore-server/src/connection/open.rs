@@ -1,6 +1,11 @@
 //! From a `hello` to a session.
 
-use chatcore::{record::TraceContext, routing::Connect};
+use chatcore::{
+    error::Error,
+    identity::{Identity, Service},
+    record::TraceContext,
+    routing::Connect,
+};
 use tokio::sync::mpsc;
 
 use super::{ANSWERS_MAX, Inbound, Outbound, convert::wrong};
@@ -57,32 +62,15 @@ pub(crate) fn parse_hello(text: &str) -> Result<Hello, Refusal> {
 
 impl Server {
     /// Who the token belongs to.
-    pub(crate) async fn authenticate(
-        &self,
-        token: &Secret,
-    ) -> Result<chatcore::identity::Identity, Refusal> {
-        let error = match self.authenticator().authenticate(&token.0).await {
-            Ok(identity) => return Ok(identity),
-            Err(error) => error,
-        };
-        let problem = std::error::Error::source(&error)
-            .and_then(|source| source.downcast_ref::<TokenProblem>());
-        count(
-            Metric::TokensRefused,
-            "reason",
-            problem.map_or("other", |p| p.code()),
-        );
-        let code = ErrorCode::from(error.kind());
-        let (code, close) = match (problem, code) {
-            (Some(TokenProblem::Expired), _) => (ErrorCode::Expired, Close::Expired),
-            (_, ErrorCode::Forbidden) => (ErrorCode::Forbidden, Close::BadToken),
-            (_, code) => (code, Close::Internal),
-        };
-        let wrong = match problem {
-            Some(problem) => Wrong::new(code, problem.to_string()),
-            None => wrong(&error),
-        };
-        Err(Refusal { wrong, close })
+    pub(crate) async fn authenticate(&self, token: &Secret) -> Result<Identity, Refusal> {
+        let authenticated = self.authenticator().authenticate(&token.0).await;
+        authenticated.map_err(|error| not_taken(&error))
+    }
+
+    /// Which service the token belongs to.
+    pub(crate) async fn authenticate_service(&self, token: &Secret) -> Result<Service, Refusal> {
+        let authenticated = self.authenticator().authenticate_service(&token.0).await;
+        authenticated.map_err(|error| not_taken(&error))
     }
 
     /// Opens the session that a `hello` asks for.
@@ -105,6 +93,8 @@ impl Server {
             let close = match wrong.code {
                 ErrorCode::Overloaded => Close::TooMany,
                 ErrorCode::Unavailable if self.is_draining() => Close::Draining,
+                ErrorCode::Unavailable => Close::Unsure,
+                ErrorCode::Forbidden => Close::Revoked,
                 _ => Close::Internal,
             };
             Refusal { wrong, close }
@@ -120,4 +110,26 @@ impl Server {
             welcome,
         })
     }
+}
+
+/// What to say of a token that was not taken.
+fn not_taken(error: &Error) -> Refusal {
+    let problem =
+        std::error::Error::source(error).and_then(|source| source.downcast_ref::<TokenProblem>());
+    count(
+        Metric::TokensRefused,
+        "reason",
+        problem.map_or("other", |p| p.code()),
+    );
+    let code = ErrorCode::from(error.kind());
+    let (code, close) = match (problem, code) {
+        (Some(TokenProblem::Expired), _) => (ErrorCode::Expired, Close::Expired),
+        (_, ErrorCode::Forbidden) => (ErrorCode::Forbidden, Close::BadToken),
+        (_, code) => (code, Close::Internal),
+    };
+    let wrong = match problem {
+        Some(problem) => Wrong::new(code, problem.to_string()),
+        None => wrong(error),
+    };
+    Refusal { wrong, close }
 }

@@ -8,6 +8,7 @@ mod caller;
 mod guard;
 mod pages;
 pub(crate) mod probes;
+mod revocations;
 #[cfg(feature = "spec")]
 pub mod spec;
 pub(crate) mod streams;
@@ -60,6 +61,8 @@ fn of_sessions(server: &Server) -> Router<Server> {
         .route("/api/customers/{id}/dialogs", get(api::dialogs_of))
         .route("/api/closed", get(api::closed))
         .route("/api/demo/people", get(api::demo))
+        .route("/api/sign-out", post(revocations::sign_out))
+        .route("/api/revocations", post(revocations::revoke))
         .route("/api/stream", post(streams::open))
         .route("/api/stream/{stream_key}", post(streams::post))
         .layer(axum::middleware::from_fn_with_state(
@@ -85,6 +88,7 @@ mod tests {
         clock::SystemClock,
         memory,
     };
+    use tokio_util::sync::CancellationToken;
     use tower_service::Service as _;
 
     use super::*;
@@ -93,6 +97,7 @@ mod tests {
         server::ServerOptions,
     };
 
+    /// Runs as long as the test.
     fn of(role: NodeRole) -> Router {
         let rules = TokenRules {
             secret: vec![7; 32],
@@ -102,6 +107,9 @@ mod tests {
         let tokens = JwtAuthenticator::try_new(rules, Arc::new(SystemClock)).unwrap();
         let chat = Chat::builder(memory::ports(1, Arc::new(SystemClock)));
         let chat = chat.with_role(role).build().unwrap();
+        let running = chat.clone();
+        tokio_util::task::TaskTracker::new()
+            .spawn(async move { running.run(CancellationToken::new()).await });
         router(Server::new(
             chat,
             Arc::new(tokens),
@@ -133,7 +141,8 @@ mod tests {
         for path in ["/healthz", "/readyz"] {
             for router in [&mut worker, &mut gateway] {
                 let asked = Request::get(path).body(Body::empty()).unwrap();
-                assert_eq!(router.call(asked).await.unwrap().status(), StatusCode::OK);
+                let answer = router.call(asked).await.unwrap();
+                assert_eq!(answer.status(), StatusCode::OK);
             }
         }
     }

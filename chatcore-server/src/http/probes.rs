@@ -63,6 +63,9 @@ pub(crate) async fn why_not_ready(server: &Server) -> Vec<String> {
     if server.is_draining() {
         why.push("draining: this node is leaving".to_owned());
     }
+    if server.chat().role().takes_sessions() && !server.chat().knows_revocations() {
+        why.push("revocations: this node can't tell now who was revoked".to_owned());
+    }
     let ports = server.chat().ports();
     let works_only = !server.chat().role().takes_sessions();
     let journal = async {

@@ -10,7 +10,7 @@ use utoipa::{
     },
 };
 
-use super::{api, probes, streams};
+use super::{api, probes, revocations, streams};
 use crate::protocol;
 
 #[derive(OpenApi)]
@@ -27,6 +27,8 @@ use crate::protocol;
         api::dialogs_of,
         api::closed,
         api::demo,
+        revocations::sign_out,
+        revocations::revoke,
         streams::open,
         streams::post,
         probes::healthz,

@@ -75,6 +75,10 @@ pub fn demo_people(tokens: &JwtAuthenticator, now: Timestamp) -> Result<Vec<Demo
                     Assurance::Authenticated
                 },
                 exp,
+                iat: u64::try_from(now.0 / 1000).ok(),
+                jti: Some(token_name()?),
+                sid: None,
+                scope: None,
                 nbf: None,
                 iss: None,
                 aud: None,
@@ -177,6 +181,14 @@ fn write_new(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = options.open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// A name that no other token has.
+fn token_name() -> Result<String> {
+    let mut name = [0; 16];
+    getrandom::fill(&mut name)
+        .map_err(|e| Error::new(ErrorKind::Internal, "name a token").with_source(e))?;
+    Ok(name.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn fresh_secret() -> Result<Vec<u8>> {

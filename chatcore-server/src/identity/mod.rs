@@ -13,8 +13,9 @@ use async_trait::async_trait;
 use chatcore::{
     clock::{Clock, Timestamp},
     error::{Error, ErrorKind, Result},
-    identity::{Assurance, Authenticator, Identity, Who},
-    ids::{CustomerId, DeskId, StaffId},
+    identity::{Assurance, Authenticator, Identity, Proof, Scope, Service, Who},
+    ids::{CustomerId, DeskId, ServiceId, SignInId, StaffId, TokenId},
+    routing::LONGEST_TOKEN_LIFE,
 };
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
@@ -29,11 +30,12 @@ pub const NAME_CHARS_MAX: usize = 100;
 /// The claims of a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// The id of the customer or staff member.
+    /// The id of the customer, staff member or service.
     pub sub: String,
     /// What they are here.
     pub role: Role,
-    /// The name that others see.
+    /// The name that others see; a service needs none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// The desk; of staff only, where it must be there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,8 +43,21 @@ pub struct Claims {
     /// How surely; signed in when absent.
     #[serde(default = "authenticated")]
     pub assurance: Assurance,
-    /// Ends then, in seconds since 1970.
+    /// Ends then, in seconds since 1970: at most 31 days after it was issued.
     pub exp: u64,
+    /// When it was issued, in seconds since 1970. Without it, it counts as older than any
+    /// revocation of its person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iat: Option<u64>,
+    /// Its own name, by which it can be revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
+    /// The name of the sign-in that it came of, by which all of its tokens can be revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// What a service may do, parted by spaces; of services only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
     /// Not before this, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nbf: Option<u64>,
@@ -52,6 +67,28 @@ pub struct Claims {
     /// For whom; checked when the configuration names one, and refused when it names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aud: Option<String>,
+}
+
+impl Claims {
+    /// Of somebody who has signed in, named as they are identified, until then.
+    #[must_use]
+    pub fn new(sub: &str, role: Role, expires_at: Timestamp) -> Self {
+        Self {
+            sub: sub.to_owned(),
+            role,
+            name: sub.to_owned(),
+            desk: None,
+            assurance: Assurance::Authenticated,
+            exp: u64::try_from(expires_at.0 / 1000).unwrap_or_default(),
+            iat: None,
+            jti: None,
+            sid: None,
+            scope: None,
+            nbf: None,
+            iss: None,
+            aud: None,
+        }
+    }
 }
 
 fn authenticated() -> Assurance {
@@ -69,6 +106,8 @@ pub enum Role {
     Operator,
     /// Also assigns, takes over and sees all of the desk.
     Supervisor,
+    /// A system of the bank: calls what its scopes allow, and opens no session.
+    Service,
 }
 
 /// Which tokens are taken.
@@ -148,6 +187,41 @@ impl JwtAuthenticator {
     /// # Errors
     /// [`TokenProblem`], which never repeats the token.
     pub fn verify(&self, token: &str) -> std::result::Result<Identity, TokenProblem> {
+        let claims = self.claims(token)?;
+        let chars = claims.name.chars().count();
+        if chars == 0 || chars > NAME_CHARS_MAX || claims.name.chars().any(char::is_control) {
+            return Err(TokenProblem::Claim { name: "name" });
+        }
+        Ok(Identity {
+            who: who(&claims)?,
+            assurance: claims.assurance,
+            expires_at: from_seconds(claims.exp),
+            proof: proof(&claims),
+            name: claims.name,
+        })
+    }
+
+    /// Which service the token belongs to, or what is wrong with it.
+    ///
+    /// # Errors
+    /// [`TokenProblem`]; also for the token of a person.
+    pub fn verify_service(&self, token: &str) -> std::result::Result<Service, TokenProblem> {
+        let claims = self.claims(token)?;
+        if claims.role != Role::Service {
+            return Err(TokenProblem::NoService);
+        }
+        let scopes = claims.scope.as_deref().unwrap_or_default();
+        Ok(Service {
+            id: ServiceId::try_new(&claims.sub).map_err(|_| TokenProblem::Claim { name: "sub" })?,
+            // Those of other systems mean nothing here.
+            scopes: scopes.split_whitespace().filter_map(scope).collect(),
+            expires_at: from_seconds(claims.exp),
+            proof: proof(&claims),
+        })
+    }
+
+    /// The claims of a token that holds now.
+    fn claims(&self, token: &str) -> std::result::Result<Claims, TokenProblem> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenProblem::TooLong);
         }
@@ -162,16 +236,11 @@ impl JwtAuthenticator {
         if claims.nbf.is_some_and(|from| from_seconds(from) > now) {
             return Err(TokenProblem::NotYet);
         }
-        let chars = claims.name.chars().count();
-        if chars == 0 || chars > NAME_CHARS_MAX || claims.name.chars().any(char::is_control) {
-            return Err(TokenProblem::Claim { name: "name" });
+        let issued_at = claims.iat.map_or(now, from_seconds);
+        if expires_at.since(issued_at) > LONGEST_TOKEN_LIFE {
+            return Err(TokenProblem::LivesTooLong);
         }
-        Ok(Identity {
-            who: who(&claims)?,
-            name: claims.name,
-            assurance: claims.assurance,
-            expires_at,
-        })
+        Ok(claims)
     }
 
     /// A token with these claims, signed with our own secret; issuer and audience are set.
@@ -193,6 +262,24 @@ impl Authenticator for JwtAuthenticator {
             Error::new(ErrorKind::Forbidden, "check a token").with_source(problem)
         })
     }
+
+    async fn authenticate_service(&self, token: &str) -> Result<Service> {
+        self.verify_service(token).map_err(|problem| {
+            Error::new(ErrorKind::Forbidden, "check a service's token").with_source(problem)
+        })
+    }
+}
+
+fn proof(claims: &Claims) -> Proof {
+    Proof {
+        token: claims.jti.as_deref().map(TokenId::named),
+        sign_in: claims.sid.as_deref().map(SignInId::named),
+        issued_at: claims.iat.map(from_seconds),
+    }
+}
+
+fn scope(name: &str) -> Option<Scope> {
+    (name == "chatcore:revoke").then_some(Scope::Revoke)
 }
 
 fn who(claims: &Claims) -> std::result::Result<Who, TokenProblem> {
@@ -201,6 +288,7 @@ fn who(claims: &Claims) -> std::result::Result<Who, TokenProblem> {
         (Role::Customer, _) => CustomerId::try_new(&claims.sub)
             .map(Who::Customer)
             .map_err(wrong("sub")),
+        (Role::Service, _) => Err(TokenProblem::NoPerson),
         (_, None) => Err(TokenProblem::Claim { name: "desk" }),
         (role, Some(desk)) => Ok(Who::Staff {
             id: StaffId::try_new(&claims.sub).map_err(wrong("sub"))?,

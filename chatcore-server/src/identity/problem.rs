@@ -29,6 +29,15 @@ pub enum TokenProblem {
     /// Made for somebody else.
     #[error("the token's aud is not the one that is taken here")]
     Audience,
+    /// It lives longer than revocations are kept.
+    #[error("the token lives for more than 31 days; sign shorter ones, and refresh them")]
+    LivesTooLong,
+    /// Of a service, where a person is expected.
+    #[error("this is the token of a service; only people open sessions and read dialogs")]
+    NoPerson,
+    /// Of a person, where a service is expected.
+    #[error("this is the token of a person; a service is expected here")]
+    NoService,
     /// A claim is missing or breaks a rule.
     #[error("the token's claim {name} is missing or not valid")]
     Claim {
@@ -50,6 +59,9 @@ impl TokenProblem {
             Self::NotYet => "not_yet",
             Self::Issuer => "issuer",
             Self::Audience => "audience",
+            Self::LivesTooLong => "lives_too_long",
+            Self::NoPerson => "no_person",
+            Self::NoService => "no_service",
             Self::Claim { .. } => "claim",
         }
     }

@@ -35,6 +35,10 @@ fn claims(change: impl FnOnce(&mut Claims)) -> Claims {
         desk: None,
         assurance: Assurance::Authenticated,
         exp: NOW as u64 + 60,
+        iat: None,
+        jti: None,
+        sid: None,
+        scope: None,
         nbf: None,
         iss: None,
         aud: None,
@@ -80,7 +84,19 @@ fn claims_that_break_a_rule_are_named() {
     assert_eq!(problem(&signed(|c| c.role = Role::Operator)), desk);
     let name = TokenProblem::Claim { name: "name" };
     assert_eq!(problem(&signed(|c| c.name = "a\nb".to_owned())), name);
-    assert!(ours().verify(&signed(|c| c.exp = u64::MAX)).is_ok());
+    let long = 31 * 24 * 3_600;
+    let at = |seconds: i64| u64::try_from(NOW + seconds).unwrap();
+    let of_life = |life, issued: Option<i64>| {
+        signed(move |c| {
+            c.exp = at(life);
+            c.iat = issued.map(at);
+        })
+    };
+    assert!(ours().verify(&of_life(long, None)).is_ok());
+    let too_long = Err(TokenProblem::LivesTooLong);
+    assert_eq!(ours().verify(&of_life(long + 1, None)), too_long);
+    assert_eq!(ours().verify(&of_life(60, Some(60 - long - 1))), too_long);
+    assert_eq!(ours().verify(&signed(|c| c.exp = u64::MAX)), too_long);
 }
 
 #[test]

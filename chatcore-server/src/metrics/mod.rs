@@ -92,6 +92,11 @@ pub(crate) fn hub(stats: &HubStats) {
     figure(Metric::Unopened, stats.unopened);
     figure(Metric::RouteRewrites, stats.rewrites);
     figure(Metric::ClosedSlow, stats.closed_slow);
+    figure(Metric::RevocationsUnreadable, stats.revocations_unreadable);
+    #[allow(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    gauge!(Metric::Revocations.name()).set(stats.revocations as f64);
+    let unsure = Duration::from_millis(stats.revocations_unsure_ms);
+    gauge!(Metric::RevocationsUnsure.name()).set(unsure.as_secs_f64());
 }
 
 /// What the engine counts: `chatcore_engine_…_total`.

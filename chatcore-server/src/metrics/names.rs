@@ -72,6 +72,12 @@ metrics! {
         "Times that all routes were written again";
     ClosedSlow: Counter, "chatcore_sessions_closed_slow_total",
         "Sessions closed because they read too slowly";
+    Revocations: Gauge, "chatcore_revocations",
+        "Revocations that this node holds";
+    RevocationsUnreadable: Counter, "chatcore_revocations_unreadable_total",
+        "Revocations that could not be read; each is an alarm";
+    RevocationsUnsure: Gauge, "chatcore_revocations_unsure_seconds",
+        "How long ago this node made sure that it knows of all revocations; past 10 it serves no staff";
     LagRecords: Gauge, "chatcore_lag_records",
         "Commands not applied or not committed, by partition";
     LagSeconds: Gauge, "chatcore_lag_seconds",

@@ -23,6 +23,8 @@ pub enum Close {
     TooSlow,
     /// This node is leaving.
     Draining,
+    /// This node can't tell who was revoked.
+    Unsure,
     /// Too many connections or frames.
     TooMany,
     /// The session could not go on.
@@ -39,7 +41,7 @@ pub enum Close {
 
 impl Close {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Done,
         Self::Away,
         Self::Broken,
@@ -50,6 +52,7 @@ impl Close {
         Self::Silent,
         Self::TooSlow,
         Self::Draining,
+        Self::Unsure,
         Self::TooMany,
         Self::Internal,
         Self::NoHello,
@@ -72,6 +75,7 @@ impl Close {
             Self::Silent => 4408,
             Self::TooSlow => 4409,
             Self::Draining => 4412,
+            Self::Unsure => 4413,
             Self::TooMany => 4429,
             Self::Internal => 4430,
             Self::NoHello => 4500,
@@ -95,6 +99,7 @@ impl Close {
             Self::Silent => "nothing was heard in time; reconnect",
             Self::TooSlow => "too slow for too long; reconnect and resume",
             Self::Draining => "this node is leaving; reconnect and resume",
+            Self::Unsure => "this node can't tell who was revoked; reconnect to another and resume",
             Self::TooMany => "too many connections or frames; come back later",
             Self::Internal => "the session could not go on; reconnect and resume",
             Self::NoHello => "the first frame must be a valid hello",
@@ -118,6 +123,7 @@ impl Close {
             Self::Silent => "silent",
             Self::TooSlow => "too_slow",
             Self::Draining => "draining",
+            Self::Unsure => "unsure",
             Self::TooMany => "too_many",
             Self::Internal => "internal",
             Self::NoHello => "no_hello",

@@ -1,9 +1,8 @@
 //! What breaks a rule gets a stable code; the socket is closed only where the protocol can't go on.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use chatcore::{clock::SystemClock, identity::Assurance};
-use chatcore_server::identity::{Claims, JwtAuthenticator, Role, TokenRules};
+use chatcore_server::identity::Role;
 use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 use tokio_tungstenite::tungstenite::Message;
@@ -11,6 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::{
     client::{Client, Heard, get, token},
     process::{LONG, Process},
+    tokens::{claims, now, signer, signer_of},
 };
 
 /// A frame, and the code that answers it.
@@ -106,36 +106,11 @@ async fn one_who_says_nothing_is_closed_within_the_deadline() {
     assert_eq!(silent.close_code().await, Some(4408));
 }
 
-fn claims(change: impl FnOnce(&mut Claims)) -> Claims {
-    let mut claims = Claims {
-        sub: "anna".to_owned(),
-        role: Role::Customer,
-        name: "Anna".to_owned(),
-        desk: None,
-        assurance: Assurance::Authenticated,
-        exp: 4_000_000_000,
-        nbf: None,
-        iss: None,
-        aud: None,
-    };
-    change(&mut claims);
-    claims
-}
-
 #[tokio::test]
 async fn a_token_that_is_not_valid_is_told_why_and_closes() {
     let folder = tempfile::tempdir().unwrap();
     let server = Process::on(folder.path()).await;
-    let signer = |secret: Vec<u8>| {
-        let issuer = Some("chatcore-demo".to_owned());
-        let rules = TokenRules {
-            secret,
-            issuer,
-            audience: None,
-        };
-        JwtAuthenticator::try_new(rules, Arc::new(SystemClock)).unwrap()
-    };
-    let ours = signer(std::fs::read(folder.path().join("demo-secret")).unwrap());
+    let ours = signer_of(folder.path());
     let theirs = signer(vec![7; 32]);
     let good = ours.sign(claims(|_| {})).unwrap();
     let [_, body, _] = good.split('.').collect::<Vec<_>>()[..] else {
@@ -167,6 +142,19 @@ async fn a_token_that_is_not_valid_is_told_why_and_closes() {
             4501,
         ),
         ("no token", "x".to_owned(), "forbidden", 4501),
+        (
+            "of a life longer than revocations are kept",
+            ours.sign(claims(|c| c.exp = now() + 32 * 24 * 3_600))
+                .unwrap(),
+            "forbidden",
+            4501,
+        ),
+        (
+            "of a service",
+            ours.sign(claims(|c| c.role = Role::Service)).unwrap(),
+            "forbidden",
+            4501,
+        ),
     ];
     for (what, token, code, close) in table {
         let mut client = Client::socket(&server).await;
@@ -191,16 +179,8 @@ async fn a_token_that_is_not_valid_is_told_why_and_closes() {
 async fn a_session_ends_when_its_token_does() {
     let folder = tempfile::tempdir().unwrap();
     let server = Process::on(folder.path()).await;
-    let secret = std::fs::read(folder.path().join("demo-secret")).unwrap();
-    let issuer = Some("chatcore-demo".to_owned());
-    let rules = TokenRules {
-        secret,
-        issuer,
-        audience: None,
-    };
-    let signer = JwtAuthenticator::try_new(rules, Arc::new(SystemClock)).unwrap();
-    let now = chatcore::clock::Clock::now(&SystemClock).0 / 1000;
-    let soon = signer.sign(claims(|c| c.exp = now as u64 + 2)).unwrap();
+    let signer = signer_of(folder.path());
+    let soon = signer.sign(claims(|c| c.exp = now() + 2)).unwrap();
     let mut anna = Client::socket(&server).await;
     anna.say(&json!({"hello": {"token": soon, "device": "d"}}))
         .await;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use chatcore::{
-    chat::Chat,
+    chat::{Chat, NodeRole},
     clock::{Clock, Timestamp},
     ids::Partition,
     journal::Log,
@@ -70,8 +70,9 @@ async fn a_partition_that_nobody_works_for_is_told_and_the_node_stays_ready() {
     append(&ports, 2).await;
     clock.0.fetch_add(40_000, Ordering::Relaxed);
     append(&ports, 2).await;
-    // It is not driven: nobody consumes.
-    let chat = Chat::builder(ports).build().unwrap();
+    // A gateway is driven, and no worker: nobody consumes.
+    let gateway = Chat::builder(ports).with_role(NodeRole::Gateway);
+    let chat = gateway.build().unwrap();
     let rules = TokenRules {
         secret: vec![7; 32],
         issuer: None,
@@ -83,6 +84,8 @@ async fn a_partition_that_nobody_works_for_is_told_and_the_node_stays_ready() {
     let address = listener.local_addr().unwrap().to_string();
     let mut tasks = JoinSet::new();
     let (router, stop) = (routes(&server), CancellationToken::new());
+    let (running, ends) = (server.chat().clone(), stop.clone());
+    tasks.spawn(async move { running.run(ends).await.unwrap() });
     let limits = AcceptLimits::default();
     let accepting = serve(listener, router, limits, TaskTracker::new(), stop.clone());
     tasks.spawn(async move { accepting.await.unwrap() });
@@ -102,8 +105,8 @@ async fn a_partition_that_nobody_works_for_is_told_and_the_node_stays_ready() {
     });
     assert_eq!(told["partitions"][2], behind);
     assert_eq!(told["partitions"][1]["unapplied"], 0);
-    let (status, ready) = get(&address, "/readyz", None).await;
-    assert_eq!((status, &ready["ready"]), (200, &json!(true)), "{ready}");
+    let ready = until(&address, "/readyz", |status, _| status == 200).await;
+    assert_eq!(ready["ready"], true, "{ready}");
     let said = "partition 2: 2 commands wait, the oldest for 40 s";
     let behind = ready["behind"].as_array().unwrap();
     assert!(behind.contains(&json!(said)), "{ready}");

@@ -20,5 +20,7 @@ mod nodes;
 mod process;
 mod rebuild;
 mod redaction;
+mod revocation;
 mod secrecy;
 mod streaming;
+mod tokens;

@@ -1,5 +1,7 @@
 //! The chat on in-process ports.
 
+mod revocations;
+
 use std::collections::BTreeMap;
 
 use super::*;
@@ -7,12 +9,12 @@ use crate::{
     clock::{Clock, Timestamp},
     content::Content,
     dialog::{CustomerCommand, Open},
-    identity::{Assurance, Identity},
+    identity::{Assurance, Identity, Proof, Who},
     ids::{ChannelId, CustomerId, DeviceId, NodeId, Offset, Partition, StaffId},
     journal::Log,
     memory,
     record::{Outcome, Reply},
-    routing::{SessionEvent, StreamState},
+    routing::{CloseCode, SessionEvent, StreamState},
 };
 
 /// A wall clock that follows tokio's, so that tests may pause it.
@@ -49,6 +51,7 @@ fn connect(who: Who, expires_in: Duration) -> Connect {
             name: "Name".to_owned(),
             assurance: Assurance::Authenticated,
             expires_at: Timestamp(1_000_000).plus(expires_in),
+            proof: Proof::default(),
         },
         device: DeviceId::try_new("d1").unwrap(),
         resume: BTreeMap::new(),

@@ -55,6 +55,7 @@ pub async fn shared_changes_have_one_order(ports: Ports) {
         .map(|c| (c.version, c.key.as_str()))
         .collect();
     assert_eq!(keys, [(second, "b"), (third, "a")]);
+    assert_eq!(shared.newest().await.unwrap(), third);
     let (version, all) = shared.read().await.unwrap();
     assert_eq!(version, third);
     assert_eq!(all, [("b".to_owned(), Bytes::from("2"))]);

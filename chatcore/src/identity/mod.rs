@@ -1,10 +1,15 @@
 //! Who somebody is, what they may do, and how what they write is cleaned and sealed.
 
 mod redact;
+mod revocation;
 mod seal;
+mod service;
 
 pub use redact::{Beside, NoRedaction, Redacted, Redactor};
+pub use revocation::{Proof, Revocation, Revoked};
+pub(crate) use revocation::{REVOKED, Revocations};
 pub use seal::{BodySealer, PlainSealer};
+pub use service::{Scope, Service};
 
 use std::fmt;
 
@@ -13,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Timestamp,
-    error::Result,
+    error::{Error, ErrorKind, Result},
     ids::{CustomerId, DeskId, Participant, StaffId},
 };
 
@@ -28,6 +33,9 @@ pub struct Identity {
     pub assurance: Assurance,
     /// The session ends then.
     pub expires_at: Timestamp,
+    /// By what: names what may be revoked.
+    #[serde(default)]
+    pub proof: Proof,
 }
 
 /// A person with their rights.
@@ -106,7 +114,7 @@ impl Identity {
 /// use chatcore::{
 ///     clock::Timestamp,
 ///     error::{Error, ErrorKind, Result},
-///     identity::{Assurance, Authenticator, Identity, Who},
+///     identity::{Assurance, Authenticator, Identity, Proof, Who},
 ///     ids::CustomerId,
 /// };
 ///
@@ -124,6 +132,7 @@ impl Identity {
 ///             name: "Anna".to_owned(),
 ///             assurance: Assurance::Authenticated,
 ///             expires_at: Timestamp(i64::MAX),
+///             proof: Proof::default(),
 ///         })
 ///     }
 /// }
@@ -135,4 +144,12 @@ pub trait Authenticator: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// As above.
     async fn authenticate(&self, token: &str) -> Result<Identity>;
+
+    /// Which service the token belongs to; unless an implementation says otherwise, none.
+    ///
+    /// # Errors
+    /// As above; `Forbidden` for the token of a person.
+    async fn authenticate_service(&self, _token: &str) -> Result<Service> {
+        Err(Error::new(ErrorKind::Forbidden, "authenticate a service"))
+    }
 }

@@ -82,6 +82,14 @@ pub trait SharedTable: fmt::Debug + Send + Sync + 'static {
     /// `Unavailable`, `Corrupt`.
     async fn read(&self) -> Result<(u64, Vec<(String, Bytes)>)>;
 
+    /// The version of the newest change that is durable now, as the table itself says: whoever has
+    /// the changes up to it has missed nothing until this was asked. Fails, rather than answering
+    /// from memory, where the table can't be reached.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn newest(&self) -> Result<u64>;
+
     /// The changes after `version`; waits for at least one. Compaction may have dropped changes
     /// that a later one of the same key replaced.
     ///

@@ -103,6 +103,10 @@ impl SharedTable for MemoryShared {
         Ok((state.version, values))
     }
 
+    async fn newest(&self) -> Result<u64> {
+        Ok(lock(&self.state).version)
+    }
+
     async fn changes(&self, version: u64) -> Result<Vec<Change>> {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());

@@ -12,6 +12,7 @@ mod left;
 mod line;
 mod notes;
 mod presence;
+mod revocations;
 mod run;
 mod signals;
 mod watch;
@@ -29,15 +30,19 @@ use std::{
 use tokio::sync::Notify;
 
 pub(crate) use presence::Operators;
+pub(crate) use revocations::Known;
 
 use super::{job::Work, mailbox::Mailbox, session::CloseCode, view::Board};
 use crate::{
     error::{Error, ErrorKind, Result},
-    identity::{BodySealer, Who},
+    identity::{BodySealer, Identity},
     ids::{CustomerId, DeskId, DialogId, Node, Participant, Seq, SessionId, StreamId},
     ports::Ports,
     record::Position,
 };
+
+/// Longer than any token should live: the demo's live for 30 days.
+pub const LONGEST_TOKEN_LIFE: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 
 /// How a node takes part.
 #[derive(Debug, Clone)]
@@ -56,6 +61,11 @@ pub struct HubConfig {
     pub call_timeout: Duration,
     /// How long a session may be behind without reading.
     pub behind_for_max: Duration,
+    /// How long the node goes on without having made sure that it knows of all revocations. Past
+    /// it nothing is handed out, and staff is sent to another node.
+    pub revocations_unsure_max: Duration,
+    /// How long a revocation is kept: as long as any token lives, or longer.
+    pub revocations_kept: Duration,
 }
 
 impl Default for HubConfig {
@@ -68,6 +78,8 @@ impl Default for HubConfig {
             page_max: 200,
             call_timeout: Duration::from_secs(5),
             behind_for_max: Duration::from_secs(30),
+            revocations_unsure_max: Duration::from_secs(10),
+            revocations_kept: LONGEST_TOKEN_LIFE,
         }
     }
 }
@@ -87,6 +99,13 @@ pub struct HubStats {
     pub rewrites: u64,
     /// Sessions closed because they read too slowly.
     pub closed_slow: u64,
+    /// Revocations that the node holds.
+    pub revocations: u64,
+    /// Revocations in the shared table that could not be read, ever. Each is an alarm: somebody
+    /// who was to be locked out may not be.
+    pub revocations_unreadable: u64,
+    /// How long ago the node last made sure that it knows of all revocations, in milliseconds.
+    pub revocations_unsure_ms: u64,
 }
 
 #[derive(Debug, Default)]
@@ -95,6 +114,7 @@ pub(crate) struct Counters {
     unopened: AtomicU64,
     rewrites: AtomicU64,
     closed_slow: AtomicU64,
+    revocations_unreadable: AtomicU64,
 }
 
 /// The hub of one node.
@@ -105,6 +125,7 @@ pub(crate) struct Hub {
     pub(crate) node: Node,
     pub(crate) config: HubConfig,
     pub(crate) counters: Counters,
+    pub(crate) known: Known,
     state: Mutex<State>,
     wake: Notify,
     next_session: AtomicU64,
@@ -130,7 +151,7 @@ struct State {
 #[derive(Debug)]
 struct Entry {
     mailbox: Arc<Mailbox>,
-    who: Who,
+    identity: Arc<Identity>,
 }
 
 /// A stream with local followers.
@@ -163,6 +184,7 @@ impl Hub {
             node,
             config,
             counters: Counters::default(),
+            known: Known::new(),
             state: Mutex::default(),
             wake: Notify::new(),
             next_session: AtomicU64::new(1),
@@ -174,7 +196,11 @@ impl Hub {
     }
 
     /// Takes a session in.
-    pub(crate) fn register(&self, who: &Who, mailbox: &Arc<Mailbox>) -> Result<SessionId> {
+    pub(crate) fn register(
+        &self,
+        identity: &Arc<Identity>,
+        mailbox: &Arc<Mailbox>,
+    ) -> Result<SessionId> {
         let mut state = self.state();
         if state.draining {
             return Err(Error::new(ErrorKind::Closed, "open a session"));
@@ -184,10 +210,10 @@ impl Hub {
                 .with_context("sessions", state.sessions.len()));
         }
         let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
-        state.operators.came(who);
+        state.operators.came(&identity.who);
         let entry = Entry {
             mailbox: Arc::clone(mailbox),
-            who: who.clone(),
+            identity: Arc::clone(identity),
         };
         state.sessions.insert(id, entry);
         drop(state);
@@ -202,7 +228,7 @@ impl Hub {
         }
         let mut state = self.state();
         if let Some(entry) = state.sessions.remove(&session) {
-            state.operators.went(&entry.who);
+            state.operators.went(&entry.identity.who);
         }
         drop(state);
         self.wake.notify_one();
@@ -244,21 +270,34 @@ impl Hub {
         self.wake.notify_one();
     }
 
+    /// A session goes on with another token of the same person.
+    pub(crate) fn refreshed(&self, session: SessionId, identity: &Arc<Identity>) {
+        if let Some(entry) = self.state().sessions.get_mut(&session) {
+            entry.identity = Arc::clone(identity);
+        }
+    }
+
     /// Ends the sessions that `ends` names.
-    pub(crate) fn close_where(&self, code: CloseCode, ends: impl Fn(&Who) -> bool) -> usize {
-        let state = self.state();
-        let mut ending: Vec<_> = state
-            .sessions
-            .iter()
-            .filter(|(_, entry)| ends(&entry.who))
-            .map(|(id, entry)| (*id, Arc::clone(&entry.mailbox)))
-            .collect();
-        drop(state);
-        ending.sort_unstable_by_key(|(id, _)| *id);
-        for (_, mailbox) in &ending {
+    pub(crate) fn close_where(&self, code: CloseCode, ends: impl Fn(&Identity) -> bool) -> usize {
+        let ending = self.mailboxes_of(ends);
+        for mailbox in &ending {
             mailbox.close(code);
         }
         ending.len()
+    }
+
+    /// The mailboxes of the sessions that this holds for, in the order in which they came.
+    fn mailboxes_of(&self, which: impl Fn(&Identity) -> bool) -> Vec<Arc<Mailbox>> {
+        let state = self.state();
+        let mut found: Vec<_> = state
+            .sessions
+            .iter()
+            .filter(|(_, entry)| which(&entry.identity))
+            .map(|(id, entry)| (*id, Arc::clone(&entry.mailbox)))
+            .collect();
+        drop(state);
+        found.sort_unstable_by_key(|(id, _)| *id);
+        found.into_iter().map(|(_, mailbox)| mailbox).collect()
     }
 
     /// Figures of this node.
@@ -272,6 +311,9 @@ impl Hub {
             unopened: self.counters.unopened.load(Ordering::Relaxed),
             rewrites: self.counters.rewrites.load(Ordering::Relaxed),
             closed_slow: self.counters.closed_slow.load(Ordering::Relaxed),
+            revocations: count(self.known.len()),
+            revocations_unreadable: self.counters.revocations_unreadable.load(Ordering::Relaxed),
+            revocations_unsure_ms: self.known.unsure_ms(),
         }
     }
 }

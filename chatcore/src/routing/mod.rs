@@ -16,7 +16,7 @@ mod view;
 pub use follower::{FollowerLimits, ResetReason};
 pub use frame::{CustomerPresence, NodeFrame};
 pub(crate) use hub::Hub;
-pub use hub::{HubConfig, HubStats};
+pub use hub::{HubConfig, HubStats, LONGEST_TOKEN_LIFE};
 pub use inbox::{Inbox, InboxEvent, NodeInbox};
 pub use mailbox::BufferLimits;
 pub use opened::{Made, Memo, Opened};

@@ -107,8 +107,10 @@ pub enum CloseCode {
     Paused,
     /// A stream could not go on.
     Internal,
-    /// The person's rights were taken away.
+    /// The person, the sign-in or the token was revoked.
     Revoked,
+    /// The node can't tell who was revoked; another one may.
+    Unsure,
 }
 
 impl CloseCode {
@@ -120,6 +122,7 @@ impl CloseCode {
             Self::Expired => 4401,
             Self::Slow => 4409,
             Self::Draining => 4412,
+            Self::Unsure => 4413,
             Self::Paused | Self::Internal => 4430,
             Self::Revoked => 4503,
         }

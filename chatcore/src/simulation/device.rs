@@ -6,20 +6,22 @@ use std::{
 };
 
 use super::{
-    history::{Connection, Sent, Viewer, What, digest_of},
+    fired::Kind,
+    history::{Connection, Credential, Sent, Viewer, What, digest_of},
     node::SimNode,
     socket::{Said, Socket, Told},
+    wallet::Wallet,
     world::World,
 };
 use crate::{
-    clock::Timestamp,
+    clock::Clock as _,
     content::Content,
     dialog::Phase,
     error::{ErrorKind, Result},
     identity::{Assurance, Identity, Who},
     ids::{DeviceId, DialogId, StreamId, Target},
     record::{Command, CommandId, Event, Outcome, Position, Reply},
-    routing::{Board, Connect, DialogView, SessionEvent, StreamState},
+    routing::{Board, CloseCode, Connect, DialogView, SessionEvent, StreamState},
 };
 
 /// After this long without an answer a device sends again.
@@ -35,6 +37,7 @@ const WAITING_MAX: usize = 8;
 pub(super) struct Device {
     pub(super) who: Who,
     name: String,
+    wallet: Wallet,
     /// How often it forgot what it was, and began as another one.
     renewed: u32,
     /// Whether it must do so.
@@ -89,6 +92,7 @@ impl Device {
     pub(super) fn new(who: Who, name: String, window: usize, first_node: usize) -> Self {
         Self {
             who,
+            wallet: Wallet::new(&name),
             name,
             renewed: 0,
             must_renew: false,
@@ -135,6 +139,26 @@ impl Device {
         let theirs = dialogs.iter().filter(|(_, view)| has(view));
         let theirs = theirs.map(|(dialog, _)| *dialog);
         theirs.filter(|dialog| !is_shown(dialog)).collect()
+    }
+
+    /// With what it came last.
+    pub(super) fn credential(&self) -> Option<&Credential> {
+        self.wallet.current()
+    }
+
+    /// From now on it keeps what lets it in.
+    pub(super) fn calm_down(&mut self) {
+        self.wallet.calm_down();
+    }
+
+    fn identity(&self, credential: &Credential) -> Identity {
+        Identity {
+            who: self.who.clone(),
+            name: self.name.clone(),
+            assurance: Assurance::Authenticated,
+            expires_at: credential.expires_at,
+            proof: credential.proof.clone(),
+        }
     }
 
     /// Whether it has nothing to say and to hear any more.
@@ -253,28 +277,35 @@ impl Device {
         let resume: BTreeMap<StreamId, Position> =
             followed.map(|(id, seen)| (id.clone(), seen.at)).collect();
         let device = self.id()?;
+        let credential = self.wallet.shown(world.time.now())?;
         let connect = Connect {
-            identity: Identity {
-                who: self.who.clone(),
-                name: self.name.clone(),
-                assurance: Assurance::Authenticated,
-                expires_at: Timestamp(i64::MAX),
-            },
+            identity: self.identity(&credential),
             device: device.clone(),
             resume: resume.clone(),
             trace: None,
         };
-        let (connection, socket) = match node.connect(connect) {
+        let (connection, socket) = match node.connect(world, connect) {
             Ok(connected) => connected,
-            // Full, or leaving: the next one.
-            Err(_) => return Ok(()),
+            Err(error) => {
+                // Otherwise full, or leaving: the next one.
+                if error.kind() == ErrorKind::Forbidden {
+                    self.wallet.refused();
+                }
+                return Ok(());
+            }
         };
         let viewer = Viewer {
             who: self.who.clone(),
             device,
         };
         let resume = resume.into_iter().collect();
-        world.saw(Some(&connection), What::Connected { viewer, resume });
+        let credential = Some(credential);
+        let what = What::Connected {
+            viewer,
+            resume,
+            credential,
+        };
+        world.saw(Some(&connection), what);
         self.on = Some(On {
             connection,
             socket,
@@ -352,18 +383,18 @@ impl Device {
         let connection = on.connection.clone();
         for told in on.socket.read() {
             match told {
-                Told::Event(event) => {
-                    world.history().push_told(
-                        crate::clock::Clock::now(&*world.time),
-                        &connection,
-                        &event,
-                    );
-                    if matches!(*event, SessionEvent::Closed { .. }) {
-                        self.on = None;
-                        self.again_at = now + RETRY_MS;
-                        return Ok(());
+                Told::Event { event, handed_at } => {
+                    let times = (handed_at, world.time.now());
+                    world.history().push_told(times, &connection, &event);
+                    match *event {
+                        SessionEvent::Closed { code } => {
+                            self.closed(world, code);
+                            self.again_at = now + RETRY_MS;
+                            return Ok(());
+                        }
+                        SessionEvent::Expiring { .. } => self.refresh(world, &connection)?,
+                        event => self.told(event, now),
                     }
-                    self.told(*event, now);
                 }
                 Told::NotTaken { target, n, error } => {
                     let kind = format!("{:?}", error.kind());
@@ -381,6 +412,35 @@ impl Device {
                 }
             }
         }
+        Ok(())
+    }
+
+    fn closed(&mut self, world: &World, code: CloseCode) {
+        self.on = None;
+        match code {
+            CloseCode::Revoked => {
+                self.wallet.refused();
+                world.fired.count(Kind::Revoked);
+            }
+            CloseCode::Expired => world.fired.count(Kind::Expired),
+            CloseCode::Unsure => world.fired.count(Kind::Unsure),
+            _ => {}
+        }
+    }
+
+    /// Its token ends soon: a new one is brought in time, or forgotten.
+    fn refresh(&mut self, world: &World, connection: &Connection) -> Result<()> {
+        if !self.wallet.is_refreshed() {
+            return Ok(());
+        }
+        let credential = self.wallet.renew(world.time.now())?;
+        let identity = self.identity(&credential);
+        let what = What::Refreshed {
+            who: self.who.clone(),
+            credential: Some(credential),
+        };
+        world.saw(Some(connection), what);
+        self.say(Said::Refresh(Box::new(identity)));
         Ok(())
     }
 

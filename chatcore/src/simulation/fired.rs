@@ -56,6 +56,12 @@ pub enum Kind {
     SocketCut,
     /// A person read nothing for a while.
     SlowReader,
+    /// A session ended as it was revoked.
+    Revoked,
+    /// A session ended with its token.
+    Expired,
+    /// A session ended as its node could not tell who was revoked.
+    Unsure,
 }
 
 /// How often each has happened.
@@ -83,7 +89,10 @@ impl Kind {
     /// Whether it is done to the system, and not by people to their own connection.
     #[must_use]
     pub fn is_of_system(self) -> bool {
-        !matches!(self, Self::SocketCut | Self::SlowReader)
+        !matches!(
+            self,
+            Self::SocketCut | Self::SlowReader | Self::Revoked | Self::Expired | Self::Unsure
+        )
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     clock::Timestamp,
     content::Content,
     error::{Error, ErrorKind, Result},
-    identity::Who,
+    identity::{Proof, Revocation, Who},
     ids::{DeviceId, Node, Participant, Partition, Seq, SessionId, StreamId, Target},
     record::{ChainHash, CommandId, CursorMove, Position, Reply, StreamEvent},
     routing::{CloseCode, LeftReason, ResetReason, SessionEvent, StreamState},
@@ -28,6 +28,9 @@ pub struct History {
 pub struct Entry {
     /// When, by the clock of whoever saw it; for people, nothing is judged by it.
     pub at: Timestamp,
+    /// Of what a session told: when it handed that out, should the device have read it later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_at: Option<Timestamp>,
     /// On which connection; none for what no connection tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<Connection>,
@@ -42,6 +45,15 @@ pub struct Connection {
     pub node: Node,
     /// Its number there.
     pub session: SessionId,
+}
+
+/// What a person shows to be let in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    /// What of it can be revoked.
+    pub proof: Proof,
+    /// Not longer than this.
+    pub expires_at: Timestamp,
 }
 
 /// A person at a device, over all connections of it.
@@ -97,12 +109,20 @@ pub enum What {
         viewer: Viewer,
         /// What they said to have.
         resume: Vec<(StreamId, Position)>,
+        /// With what they came, if it is written down.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        credential: Option<Credential>,
     },
     /// The person's rights on this connection are these now.
     Refreshed {
         /// The same person.
         who: Who,
+        /// With what, if it is written down.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        credential: Option<Credential>,
     },
+    /// Whoever revoked this was told that it is done.
+    Revoked(Revocation),
     /// The connection ended. With a number when the node said why.
     Disconnected {
         /// As on a WebSocket.
@@ -346,15 +366,27 @@ impl History {
     pub fn push(&mut self, at: Timestamp, on: Option<&Connection>, what: What) {
         self.entries.push(Entry {
             at,
+            handed_at: None,
             on: on.cloned(),
             what,
         });
     }
 
-    /// Adds what a session was told, if it is judged.
-    pub fn push_told(&mut self, at: Timestamp, on: &Connection, event: &SessionEvent) {
+    /// Adds what a session was told, if it is judged; the first of the times is when it was handed
+    /// out.
+    pub fn push_told(
+        &mut self,
+        (handed_at, at): (Timestamp, Timestamp),
+        on: &Connection,
+        event: &SessionEvent,
+    ) {
         if let Some(what) = What::told(event) {
-            self.push(at, Some(on), what);
+            self.entries.push(Entry {
+                at,
+                handed_at: Some(handed_at),
+                on: Some(on.clone()),
+                what,
+            });
         }
     }
 
@@ -443,6 +475,7 @@ mod tests {
         let connected = What::Connected {
             viewer: viewer.clone(),
             resume: vec![(stream.clone(), after)],
+            credential: None,
         };
         history.push(Timestamp(5), Some(&on), connected);
         let sent = What::Sent(Sent {

@@ -35,12 +35,13 @@ mod tables;
 #[cfg(test)]
 mod tests;
 pub mod truth;
+mod wallet;
 mod world;
 
 pub use backend::{Backend, BackendPorts};
 pub use checkers::{Violation, check};
 pub use fired::{Fired, Kind};
-pub use history::{Connection, Entry, History, Sent, ShownEvent, Viewer, What};
+pub use history::{Connection, Credential, Entry, History, Sent, ShownEvent, Viewer, What};
 pub use link::Trouble;
 pub use plan::Plan;
 pub use rng::Rng;

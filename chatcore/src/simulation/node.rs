@@ -1,6 +1,9 @@
 //! A node: the real chat on a runtime of its own, whose time only the scheduler moves.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::{
     runtime::{Builder, Runtime},
@@ -20,7 +23,9 @@ use super::{
 };
 use crate::{
     chat::Chat,
+    clock::Clock as _,
     error::{Error, ErrorKind, Result},
+    identity::{Revocation, Revoked},
     ids::{Node, NodeEpoch, NodeId},
     routing::Connect,
 };
@@ -39,6 +44,8 @@ pub(super) struct SimNode {
     still_ms: Option<u64>,
     /// It begins a new life once the one that is being drained has ended.
     comes_back: bool,
+    /// What was revoked by it, to be written down.
+    revoked: Arc<Mutex<Vec<Revocation>>>,
     rng: Rng,
 }
 
@@ -62,6 +69,7 @@ impl SimNode {
             life: None,
             still_ms: None,
             comes_back: false,
+            revoked: Arc::default(),
             rng: Rng::named(world.seed, &format!("death of {name}")),
             name,
         }
@@ -146,6 +154,11 @@ impl SimNode {
         let now_ms = world.time.passed_ms();
         life.producer
             .flush(&world.broker, &self.links.journal, now_ms);
+        let mut revoked = self.revoked.lock().unwrap_or_else(PoisonError::into_inner);
+        for revocation in revoked.drain(..) {
+            world.saw(None, What::Revoked(revocation));
+        }
+        drop(revoked);
         if !life.run.is_finished() {
             return None;
         }
@@ -226,8 +239,26 @@ impl SimNode {
             .block_on(async { tokio::time::advance(still).await });
     }
 
+    /// Somebody revokes something here. Written down when it is done; nobody tries again. As of the
+    /// right time, whatever the node's clock says: as for the end of a token, it has to be right.
+    pub(super) fn revoke(&self, world: &World, what: Revoked) {
+        let Some(life) = &self.life else { return };
+        let (chat, revoked) = (life.chat.clone(), Arc::clone(&self.revoked));
+        let at = world.time.now();
+        life.runtime.spawn(async move {
+            if let Ok(revocation) = chat.revoke_as_of(what, at).await {
+                let mut revoked = revoked.lock().unwrap_or_else(PoisonError::into_inner);
+                revoked.push(revocation);
+            }
+        });
+    }
+
     /// Opens a session for a device.
-    pub(super) fn connect(&self, connect: Connect) -> Result<(Connection, Arc<Socket>)> {
+    pub(super) fn connect(
+        &self,
+        world: &World,
+        connect: Connect,
+    ) -> Result<(Connection, Arc<Socket>)> {
         let (Some(life), Some(node)) = (&self.life, self.node()) else {
             return Err(Error::new(ErrorKind::Unavailable, "connect to a node"));
         };
@@ -237,7 +268,8 @@ impl SimNode {
             node,
             session: session.id(),
         };
-        Ok((connection, serve(session, life.runtime.handle())))
+        let time = Arc::clone(&world.time);
+        Ok((connection, serve(session, life.runtime.handle(), time)))
     }
 
     /// Histories that differed from the store's, as this life has counted them.

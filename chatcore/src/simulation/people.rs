@@ -14,7 +14,7 @@ use crate::{
     content::Content,
     dialog::{CustomerCommand, Message, Open, Phase, TransferTo},
     error::Result,
-    identity::Who,
+    identity::{Revoked, Who},
     ids::{ChannelId, CustomerId, DialogId, Label, OwnerEpoch, Seq, StaffId, StreamId, Target},
     queue::{DeskCommand, OperatorStatus},
     record::Command,
@@ -94,6 +94,18 @@ impl People {
     pub(super) fn devices_mut(&mut self) -> impl Iterator<Item = &mut Device> {
         let customers = self.customers.iter_mut().flat_map(|(_, devices)| devices);
         customers.chain(self.operators.iter_mut().map(|o| &mut o.device))
+    }
+
+    /// Somebody, or what they have: a person twice as often as a sign-in or a token.
+    pub(super) fn pick_revoked(&self, pick: u64) -> Option<Revoked> {
+        let connected: Vec<_> = self.devices().filter(|d| d.is_connected()).collect();
+        let device = choose(&connected, pick / 8)?;
+        let credential = device.credential()?;
+        Some(match pick / 4 % 4 {
+            0 => Revoked::Token(credential.proof.token.clone()?),
+            1 => Revoked::SignIn(credential.proof.sign_in.clone()?),
+            _ => Revoked::Person(device.who.participant()),
+        })
     }
 
     pub(super) fn step(&mut self, world: &World, nodes: &[SimNode]) -> Result<()> {

@@ -73,6 +73,11 @@ pub enum Act {
     },
     /// To the system.
     Fault(Fault),
+    /// Somebody of the bank revokes a person, a sign-in or a token.
+    Revoke {
+        /// Chooses whom, what and on which node.
+        pick: u64,
+    },
 }
 
 /// What customers do.
@@ -272,8 +277,39 @@ impl Plan {
                 });
             }
         }
+        plan.draw_revocations();
         plan.entries.sort_by_key(|e| e.at_ms);
         plan
+    }
+
+    /// Some at any time; at times also some while a node can't hear of them for long.
+    fn draw_revocations(&mut self) {
+        let mut rng = Rng::named(self.seed, "revocations");
+        let mut revoke = |at_ms: u64, rng: &mut Rng| {
+            let act = Act::Revoke {
+                pick: rng.draw() >> 8,
+            };
+            self.entries.push(Planned { at_ms, act });
+        };
+        for _ in 0..2 + rng.below(4) {
+            let at_ms = BEGINS_MS + 3_000 + rng.below(LASTS_MS - 6_000);
+            revoke(at_ms, &mut rng);
+        }
+        if !rng.permille(300) {
+            return;
+        }
+        let at_ms = BEGINS_MS + 4_000 + rng.below(LASTS_MS / 2);
+        for _ in 0..3 {
+            revoke(at_ms + 200 + rng.below(2_000), &mut rng);
+        }
+        let cut = Fault::Link {
+            node: usize::try_from(rng.below(NODES as u64)).unwrap_or(0),
+            to: To::Journal,
+            trouble: Trouble::Cut,
+            for_ms: 13_000 + rng.below(4_000),
+        };
+        let act = Act::Fault(cut);
+        self.entries.push(Planned { at_ms, act });
     }
 
     /// A plan in which people do what they do and nothing breaks.

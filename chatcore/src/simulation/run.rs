@@ -13,12 +13,12 @@ use super::{
     plan::{Act, NODES, Plan},
     quiet,
     rng::Rng,
+    scene,
     truth::Truth,
     world::{PARTITIONS, World},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    ids::NodeId,
     journal::Log,
 };
 
@@ -96,8 +96,7 @@ impl Run {
         let world = World::new(seed, backend)?;
         let mut nodes = Vec::new();
         for number in 0..NODES {
-            let name = NodeId::try_new(format!("node-{number}"))?;
-            let mut node = SimNode::new(&world, name);
+            let mut node = SimNode::new(&world, scene::node_name(number)?);
             node.start(&world)?;
             nodes.push(node);
         }
@@ -146,6 +145,12 @@ impl Run {
             } => people.customer(world, (*who, *device), *does, *pick),
             Act::Operator { who, does, pick } => people.operator(world, *who, *does, *pick),
             Act::Fault(fault) => faults.strike(world, nodes, fault, entry)?,
+            Act::Revoke { pick } => {
+                let node = usize::try_from(pick % NODES as u64).unwrap_or(0);
+                if let (Some(node), Some(what)) = (nodes.get(node), people.pick_revoked(*pick)) {
+                    node.revoke(world, what);
+                }
+            }
         }
         Ok(())
     }
@@ -180,6 +185,7 @@ impl Run {
         self.world.saw(None, What::Healed);
         for device in self.people.devices_mut() {
             device.stall(0);
+            device.calm_down();
             device.come(0);
         }
         Ok(())

@@ -11,10 +11,10 @@ use crate::{
     dialog::DialogSettings,
     engine::EngineConfig,
     error::Result,
-    ids::{ChannelId, CustomerId, DeskId, Node, QueueId, QueueRef, StaffId},
+    ids::{ChannelId, CustomerId, DeskId, Node, NodeId, QueueId, QueueRef, StaffId},
     ports::Ports,
     queue::{Assignment, DeskConfig, OperatorConfig, QueueConfig},
-    routing::HubConfig,
+    routing::{HubConfig, SessionConfig},
 };
 
 /// Customers of a run.
@@ -25,6 +25,11 @@ pub(super) const OPERATORS: usize = 5;
 /// The only desk.
 pub(super) fn desk() -> DeskId {
     DeskId::literal("main")
+}
+
+/// The name of a node.
+pub(super) fn node_name(number: usize) -> Result<NodeId> {
+    Ok(NodeId::try_new(format!("node-{number}"))?)
 }
 
 /// The name of a customer.
@@ -128,6 +133,10 @@ pub(super) fn chat(ports: Ports, node: &Node, push: Arc<SimPush>) -> Result<Chat
         page_max: 20,
         ..HubConfig::default()
     };
+    let sessions = SessionConfig {
+        expiry_warning: Duration::from_secs(4),
+        ..SessionConfig::default()
+    };
     Chat::builder(ports)
         .with_node(node.id.clone())
         .with_node_epoch(node.epoch)
@@ -138,5 +147,6 @@ pub(super) fn chat(ports: Ports, node: &Node, push: Arc<SimPush>) -> Result<Chat
         .with_push(push)
         .with_engine(engine)
         .with_hub(hub)
+        .with_sessions(sessions)
         .build()
 }

@@ -74,6 +74,7 @@ pub fn tell(plan: &Plan, report: &Report) -> String {
                 who, device, does, ..
             } => format!("customer-{who} at device {device}: {does:?}"),
             Act::Operator { who, does, .. } => format!("operator-{who}: {does:?}"),
+            Act::Revoke { pick } => format!("somebody is revoked ({pick})"),
         };
         let _ = writeln!(text, "  {:>7} ms  {act}", planned.at_ms);
     }

@@ -10,9 +10,12 @@ use std::{
 
 use tokio::{runtime::Handle, sync::Notify};
 
+use super::clock::WorldTime;
 use crate::{
+    clock::{Clock as _, Timestamp},
     content::Content,
     error::Error,
+    identity::Identity,
     ids::{DialogId, Seq, Target},
     record::Command,
     routing::{Session, SessionEvent, SessionEvents, SessionSender},
@@ -38,12 +41,16 @@ pub(super) enum Said {
         upto: Seq,
     },
     Typing(DialogId),
+    Refresh(Box<Identity>),
 }
 
 /// What a device is told.
 #[derive(Debug)]
 pub(super) enum Told {
-    Event(Box<SessionEvent>),
+    Event {
+        event: Box<SessionEvent>,
+        handed_at: Timestamp,
+    },
     NotTaken {
         target: Target,
         n: u64,
@@ -119,21 +126,31 @@ impl Drop for Ends {
 }
 
 /// Carries what is said and told, as a server's connection does, on two tasks of the node.
-pub(super) fn serve(session: Session, node: &Handle) -> Arc<Socket> {
+pub(super) fn serve(session: Session, node: &Handle, time: Arc<WorldTime>) -> Arc<Socket> {
     let socket = Arc::new(Socket::default());
     let (sender, events) = session.split();
     // Made before its task first runs: the node may die before that.
     let ends = Ends(Arc::clone(&socket));
-    node.spawn(write(ends, events));
+    node.spawn(write(ends, (sender.clone(), events), time));
     node.spawn(listen(Arc::clone(&socket), sender));
     socket
 }
 
-async fn write(ends: Ends, mut events: SessionEvents) {
+async fn write(
+    ends: Ends,
+    (sender, mut events): (SessionSender, SessionEvents),
+    time: Arc<WorldTime>,
+) {
     let socket = &ends.0;
     loop {
-        while socket.is_full() && !socket.is_cut() {
-            socket.reads.notified().await;
+        // A socket that takes nothing is closed all the same when the session ends.
+        let mut has_ended = false;
+        while socket.is_full() && !socket.is_cut() && !has_ended {
+            tokio::select! {
+                biased;
+                () = socket.reads.notified() => {}
+                _ = sender.closed() => has_ended = true,
+            }
         }
         let event = tokio::select! {
             biased;
@@ -146,7 +163,10 @@ async fn write(ends: Ends, mut events: SessionEvents) {
             }
         };
         match event {
-            Some(event) if !socket.is_cut() => socket.tell(Told::Event(Box::new(event))),
+            Some(event) if !socket.is_cut() => socket.tell(Told::Event {
+                event: Box::new(event),
+                handed_at: time.now(),
+            }),
             _ => return,
         }
     }
@@ -170,6 +190,8 @@ async fn listen(socket: Arc<Socket>, sender: SessionSender) {
                 // Refused when there is no right any more; nothing depends on it.
                 Said::Cursor { dialog, upto } => drop(sender.cursor(dialog, upto, upto)),
                 Said::Typing(dialog) => drop(sender.typing(dialog)),
+                // Refused when it was revoked meanwhile: then the session ends by itself.
+                Said::Refresh(identity) => drop(sender.refresh(*identity)),
             }
         }
         if socket.is_cut() {

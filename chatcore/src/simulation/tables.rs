@@ -59,8 +59,16 @@ impl SharedTable for Far<dyn SharedTable> {
         self.pass("read values", self.port.read()).await
     }
 
+    async fn newest(&self) -> Result<u64> {
+        self.pass("ask for the newest change", self.port.newest())
+            .await
+    }
+
     async fn changes(&self, version: u64) -> Result<Vec<Change>> {
-        self.port.changes(version).await
+        // Whoever waits holds no link: what comes of it goes over the link as it is then.
+        let changes = self.port.changes(version).await?;
+        let heard = async { Ok(changes) };
+        self.link.pass("hear of changes", heard).await
     }
 }
 

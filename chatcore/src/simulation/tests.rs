@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    identity::{Assurance, Identity, Who},
+    identity::{Assurance, Identity, Proof, Who},
     ids::{CustomerId, DeviceId, NodeId},
     routing::Connect,
 };
@@ -103,12 +103,13 @@ fn a_device_hears_of_a_node_that_dies_before_it_served_it() {
             name: "Anna".to_owned(),
             assurance: Assurance::Authenticated,
             expires_at: Timestamp(i64::MAX),
+            proof: Proof::default(),
         },
         device: DeviceId::try_new("phone").unwrap(),
         resume: BTreeMap::new(),
         trace: None,
     };
-    let (_, socket) = node.connect(connect).unwrap();
+    let (_, socket) = node.connect(&world, connect).unwrap();
     node.crash(&world);
     let told = socket.read();
     assert!(told.iter().any(|told| matches!(told, Told::Gone)));

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chatcore::{
+    clock::Timestamp,
     content::Sealed,
     dialog::{CustomerCommand, Phase, Rejection},
+    identity::{Revocation, Revoked},
     ids::*,
     journal::DeadLetter,
     record::*,
@@ -286,5 +288,20 @@ pub(crate) fn frames() -> Vec<(&'static str, NodeFrame)> {
                 participant: Participant::Staff(staff("olga")),
             },
         ),
+    ]
+}
+
+pub(crate) fn revocations() -> Vec<(&'static str, Revocation)> {
+    let customer = Participant::Customer(CustomerId::try_new("anna").unwrap());
+    let staff = Participant::Staff(StaffId::try_new("olga").unwrap());
+    let of = |what| Revocation {
+        what,
+        at: Timestamp(1_790_000_000_000),
+    };
+    vec![
+        ("customer", of(Revoked::Person(customer))),
+        ("staff", of(Revoked::Person(staff))),
+        ("sign_in", of(Revoked::SignIn(SignInId::named("s-1")))),
+        ("token", of(Revoked::Token(TokenId::named("t 1")))),
     ]
 }

@@ -25,6 +25,7 @@ use chatcore::{
     content::Sealed,
     dialog::{CustomerTimer, Rejection},
     engine::Aggregate,
+    identity::Revocation,
     journal::DeadLetter,
     queue::DeskTimer,
     record::{self, Command, CommandRecord, Decision, EventRecord, Reply, StreamEvent, Verdict},
@@ -79,6 +80,11 @@ fn decisions_read_and_are_written_as_they_were() {
 }
 
 #[test]
+fn revocations_read_and_are_written_as_they_were() {
+    holds::<Revocation>("revocations", &decisions::revocations());
+}
+
+#[test]
 fn snapshots_read_and_are_written_as_they_were() {
     holds::<Aggregate>("snapshots", &story::snapshots());
 }
@@ -109,6 +115,7 @@ fn write_what_is_not_there() {
     write_all("event_records", &decisions::event_records());
     write_all("dead_letters", &decisions::letters());
     write_all("node_frames", &decisions::frames());
+    write_all("revocations", &decisions::revocations());
     write_all("snapshots", &story::snapshots());
     story::Recorded::make().write();
 }

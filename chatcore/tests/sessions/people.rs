@@ -16,7 +16,7 @@ use chatcore::{
     content::Content,
     dialog::{CustomerCommand, DialogEvent, Message, Open},
     error::Result,
-    identity::{Assurance, Identity, Who},
+    identity::{Assurance, Identity, Proof, Who},
     ids::{
         ChannelId, CustomerId, DeskId, DeviceId, DialogId, Node, OwnerEpoch, QueueId, Seq, StaffId,
         StreamId, Target,
@@ -180,6 +180,7 @@ pub(crate) fn identity(who: Who) -> Identity {
         name: "Name".to_owned(),
         assurance: Assurance::Authenticated,
         expires_at: Timestamp(1_000_000).plus(Duration::from_secs(36_000)),
+        proof: Proof::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use chatcore::{
     clock::Timestamp,
     content::Content,
     dialog::DialogEvent,
-    identity::{Assurance, Identity, Who},
+    identity::{Assurance, Identity, Proof, Who},
     ids::{CustomerId, DeskId, DeviceId, DialogId, Participant, StaffId, StreamId, Target},
     queue::DeskCommand,
     record::{Accepted, Command, CursorMove, Event, Outcome, Position, Reply},
@@ -104,6 +104,7 @@ impl Person {
             name: self.id(),
             assurance: Assurance::Authenticated,
             expires_at: Timestamp(i64::MAX),
+            proof: Proof::default(),
         }
     }
 

@@ -88,7 +88,7 @@ impl State {
         };
         joined.sessions.keys().any(|session| {
             let entry = self.sessions.get(session);
-            entry.is_some_and(|e| matches!(&e.who, Who::Customer(id) if id == customer))
+            entry.is_some_and(|e| matches!(&e.identity.who, Who::Customer(id) if id == customer))
         })
     }
 
@@ -97,7 +97,7 @@ impl State {
         joined.is_some_and(|joined| {
             joined.sessions.keys().any(|session| {
                 let entry = self.sessions.get(session);
-                entry.is_some_and(|e| matches!(e.who, Who::Staff { .. }))
+                entry.is_some_and(|e| matches!(e.identity.who, Who::Staff { .. }))
             })
         })
     }
@@ -109,7 +109,7 @@ impl State {
         };
         for (session, mailbox) in &joined.sessions {
             let entry = self.sessions.get(session);
-            if entry.is_some_and(|e| matches!(e.who, Who::Staff { .. })) {
+            if entry.is_some_and(|e| matches!(e.identity.who, Who::Staff { .. })) {
                 mailbox.push(Item::Presence(dialog, presence));
             }
         }
@@ -155,7 +155,9 @@ impl Hub {
         let Some(entry) = state.sessions.get(&session) else {
             return;
         };
-        if matches!(entry.who, Who::Customer(_)) || sight(&entry.who, access) == Sight::None {
+        if matches!(entry.identity.who, Who::Customer(_))
+            || sight(&entry.identity.who, access) == Sight::None
+        {
             return;
         }
         let mailbox = std::sync::Arc::clone(&entry.mailbox);

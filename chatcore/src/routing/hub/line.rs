@@ -60,7 +60,7 @@ impl State {
             return;
         };
         for (session, mailbox) in &joined.sessions {
-            let who = self.sessions.get(session).map(|entry| &entry.who);
+            let who = self.sessions.get(session).map(|entry| &entry.identity.who);
             if let (Some(Who::Customer(id)), Some(customer)) = (who, &joined.customer)
                 && id == customer
             {

@@ -22,6 +22,7 @@ use crate::{
         job::{Answer, Answered},
         mailbox::{Item, Kept, Taken},
     },
+    sabotage,
 };
 
 /// Longest sleep: the wall clock may be set meanwhile.
@@ -107,13 +108,17 @@ impl SessionEvents {
             // Judged again before each event: after the end nothing more is handed out.
             let expires_at = self.shared.identity().expires_at;
             let now = self.shared.hub.ports.clock.now();
-            if now >= expires_at {
+            if now >= expires_at && !sabotage::on(sabotage::Switch::ExpiryIgnored) {
                 self.shared.mailbox.close(CloseCode::Expired);
             }
             if let Some(code) = self.shared.mailbox.closed() {
                 self.closed = true;
                 self.ready.clear();
                 return Some(SessionEvent::Closed { code });
+            }
+            if !self.shared.hub.is_sure() {
+                // The session may have been revoked: it is woken when that is known.
+                return None;
             }
             if let Some(warning) = self.warning(expires_at, now) {
                 return Some(warning);

@@ -167,7 +167,8 @@ impl SessionSender {
     /// A new token of the same person: the session goes on until it ends, with its rights.
     ///
     /// # Errors
-    /// `Forbidden` for somebody else, another desk, or a token that has expired; `Closed`.
+    /// `Forbidden` for somebody else, another desk, or a token that has expired or was revoked;
+    /// `Closed`.
     pub fn refresh(&self, identity: Identity) -> Result<()> {
         let current = self.0.live_identity()?;
         let same = match (&current.who, &identity.who) {
@@ -185,13 +186,22 @@ impl SessionSender {
         if !same || identity.expires_at <= self.0.hub.ports.clock.now() {
             return Err(Error::new(ErrorKind::Forbidden, "refresh a session"));
         }
+        let hub = &self.0.hub;
+        hub.check_revoked(&identity)?;
+        let identity = Arc::new(identity);
         let mut kept = self
             .0
             .identity
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        *kept = Arc::new(identity);
+        *kept = Arc::clone(&identity);
         drop(kept);
+        hub.refreshed(self.0.id, &identity);
+        // Revoked meanwhile: by the old token it was not found, and by the new one not yet.
+        if let Err(error) = hub.check_revoked(&identity) {
+            self.0.mailbox.close(CloseCode::Revoked);
+            return Err(error);
+        }
         self.keep(Kept::Rights, "refresh a session")
     }
 

@@ -8,6 +8,7 @@ mod answers;
 mod boards;
 mod capacity;
 mod chain;
+mod ended;
 mod outcomes;
 mod owners;
 mod people;
@@ -76,7 +77,7 @@ impl fmt::Display for Violation {
 pub type Check = fn(&History, &Truth) -> Vec<Violation>;
 
 /// All checkers, by the name of the file that they are in.
-pub const CHECKERS: [(&str, Check); 11] = [
+pub const CHECKERS: [(&str, Check); 12] = [
     ("chain", chain::check),
     ("outcomes", outcomes::check),
     ("repeats", repeats::check),
@@ -88,6 +89,7 @@ pub const CHECKERS: [(&str, Check); 11] = [
     ("returns", returns::check),
     ("poison", poison::check),
     ("answers", answers::check),
+    ("ended", ended::check),
 ];
 
 /// All promises that were not kept, those of the journal's own first.

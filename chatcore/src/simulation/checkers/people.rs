@@ -51,7 +51,7 @@ impl<'a> People<'a> {
                     };
                     people.connections.insert(on, held);
                 }
-                What::Refreshed { who } => {
+                What::Refreshed { who, .. } => {
                     if let Some(held) = people.connections.get_mut(on) {
                         held.rights.push(who);
                     }

@@ -3,5 +3,6 @@
 mod correct;
 mod planted;
 mod planted_decided;
+mod planted_ended;
 mod planted_told;
 mod world;

@@ -143,6 +143,7 @@ fn i6_an_operator_who_is_there_and_not_on_the_board() {
         |e| matches!(&e.what, What::Connected { viewer, .. } if viewer.who == operator("olga")),
     );
     let bye = Entry {
+        handed_at: None,
         what: What::Disconnected { code: None },
         ..on.unwrap().clone()
     };

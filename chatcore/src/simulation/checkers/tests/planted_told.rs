@@ -232,6 +232,7 @@ fn i9_a_dialog_shown_to_another() {
         .iter()
         .cloned()
         .map(|e| Entry {
+            handed_at: None,
             on: of_boris.clone(),
             ..e
         })

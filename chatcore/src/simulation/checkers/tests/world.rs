@@ -227,6 +227,7 @@ impl World {
         let what = What::Connected {
             viewer: person.viewer.clone(),
             resume: person.has.clone().into_iter().collect(),
+            credential: None,
         };
         self.tell(&person, what);
         if let Who::Staff { id, .. } = who {
