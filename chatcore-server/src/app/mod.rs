@@ -15,6 +15,7 @@ use chatcore::{
     chat::Chat,
     clock::{Clock, SystemClock},
     dialog::DialogSettings,
+    identity::Authenticator,
     push::LoggingPush,
     routing::SessionConfig,
 };
@@ -29,7 +30,7 @@ use crate::{
         self,
         accept::{AcceptLimits, serve},
     },
-    identity::{JwtAuthenticator, TokenRules, kept_secret},
+    identity::{JwksAuthenticator, JwtAuthenticator, TokenRules, kept_secret},
     metrics,
     server::{Server, ServerOptions},
 };
@@ -51,7 +52,7 @@ pub async fn run(config: Config) -> Result<()> {
     let mut signals = Signals::listen().context("can't listen for signals")?;
     let metrics = metrics::install()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (tokens, demo) = authenticator(&config, Arc::clone(&clock))?;
+    let (tokens, demo) = authenticator(&config, Arc::clone(&clock)).await?;
     let Some(storage) = opened(&config, &clock, &mut signals).await? else {
         return Ok(());
     };
@@ -160,13 +161,17 @@ async fn watch(server: Server, until: CancellationToken) -> Result<()> {
 }
 
 /// Checks the tokens that the configuration names; with the demo also signs them.
-fn authenticator(
+async fn authenticator(
     config: &Config,
     clock: Arc<dyn Clock>,
-) -> Result<(Arc<JwtAuthenticator>, Option<Arc<JwtAuthenticator>>)> {
+) -> Result<(Arc<dyn Authenticator>, Option<Arc<JwtAuthenticator>>)> {
     match &config.tokens {
         Tokens::Signed(rules) => {
             let tokens = JwtAuthenticator::try_new(rules.clone(), clock)?;
+            Ok((Arc::new(tokens), None))
+        }
+        Tokens::Keys(rules) => {
+            let tokens = JwksAuthenticator::open(rules.clone(), clock).await?;
             Ok((Arc::new(tokens), None))
         }
         Tokens::Demo => {
@@ -182,7 +187,7 @@ fn authenticator(
                 audience: None,
             };
             let tokens = Arc::new(JwtAuthenticator::try_new(rules, clock)?);
-            Ok((Arc::clone(&tokens), Some(tokens)))
+            Ok((tokens.clone(), Some(tokens)))
         }
     }
 }

@@ -6,9 +6,11 @@ mod keys;
 mod redaction;
 mod sources;
 mod storage;
+mod tokens;
 
 pub use keys::{KEYS, Key};
 pub use storage::{Certificates, Hidden, Shared, Storage};
+pub use tokens::Tokens;
 
 use std::{
     collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc,
@@ -24,7 +26,7 @@ use chatcore_redact::Patterns;
 use clap::ArgMatches;
 
 use crate::dead_letters::{self, Action};
-use crate::identity::{DEMO_DESK, SECRET_BYTES_MIN, TokenRules, demo_desk};
+use crate::identity::{DEMO_DESK, demo_desk};
 use crate::rebuild::{self, Which};
 use crate::redact;
 use sources::Sources;
@@ -64,15 +66,6 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// How logs are written.
     pub logs: Logs,
-}
-
-/// Which tokens are taken.
-#[derive(Debug, Clone)]
-pub enum Tokens {
-    /// Those by these rules.
-    Signed(TokenRules),
-    /// Those of the demo's people, which the demo hands to anybody.
-    Demo,
 }
 
 /// How logs are written.
@@ -166,7 +159,7 @@ impl Config {
         let tokens = if demo {
             Some(Tokens::Demo)
         } else {
-            tokens(sources)
+            tokens::read(sources)
         };
         let desks = desks(sources, demo);
         let queue = queue(sources, &desks);
@@ -279,49 +272,6 @@ fn views(sources: &mut Sources, asked: &ArgMatches) -> Option<rebuild::Command> 
         partitions: u32::try_from(partitions?).ok()?,
         which,
     })
-}
-
-fn tokens(sources: &mut Sources) -> Option<Tokens> {
-    let secret = match (
-        sources.take("token_secret"),
-        sources.take("token_secret_file"),
-    ) {
-        (Some(secret), None) => Some(secret.into_bytes()),
-        (None, Some(path)) => {
-            let bytes = sources.bytes("token_secret_file", &path);
-            bytes.map(|bytes| bytes.trim_ascii_end().to_vec())
-        }
-        (None, None) => {
-            sources.problem(
-                "token_secret_file",
-                "is not set; expected a file with the secret that your tokens are signed with \
-                 (or --demo to try chatcore without any)",
-            );
-            None
-        }
-        (Some(_), Some(_)) => {
-            sources.problem(
-                "token_secret",
-                "is set beside token_secret_file; expected one",
-            );
-            None
-        }
-    };
-    let (issuer, audience) = (sources.take("token_issuer"), sources.take("token_audience"));
-    let secret = secret?;
-    if secret.len() < SECRET_BYTES_MIN {
-        let text = format!(
-            "has {} bytes; expected at least {SECRET_BYTES_MIN} random ones",
-            secret.len()
-        );
-        sources.problem("token_secret", &text);
-        return None;
-    }
-    Some(Tokens::Signed(TokenRules {
-        secret,
-        issuer,
-        audience,
-    }))
 }
 
 fn desks(sources: &mut Sources, demo: bool) -> BTreeMap<DeskId, DeskConfig> {

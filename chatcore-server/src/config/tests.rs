@@ -125,6 +125,33 @@ fn without_the_demo_a_secret_is_needed() {
 }
 
 #[test]
+fn public_keys_need_an_issuer_and_an_audience_and_no_secret_beside_them() {
+    let needed = load(&["--token-keys-file", "/keys.json"], &[]).unwrap_err();
+    let all = needed.join("\n");
+    assert!(
+        all.contains("token_issuer") && all.contains("token_audience"),
+        "{all}"
+    );
+    let whole = [
+        "--token-keys-file",
+        "/keys.json",
+        "--token-issuer",
+        "https://login.bank.example",
+        "--token-audience",
+        "chatcore",
+    ];
+    let config = load(&whole, &[]).unwrap();
+    let Tokens::Keys(rules) = config.tokens else {
+        panic!("a secret is expected");
+    };
+    assert_eq!(rules.audience, "chatcore");
+    let secret = "s".repeat(32);
+    let beside = [whole.as_slice(), &["--token-secret", &secret]].concat();
+    let both = load(&beside, &[]).unwrap_err().join("\n");
+    assert!(both.contains("beside token_keys_file"), "{both}");
+}
+
+#[test]
 fn help_and_version_are_said_and_an_unknown_flag_is_a_problem() {
     let said = Config::load(["chatcore-server".to_owned(), "--help".to_owned()], []);
     assert!(matches!(said, Ok(Asked::Say(text)) if text.contains("--demo-on-all-interfaces")));

@@ -11,9 +11,15 @@ pub enum TokenProblem {
     /// Too long.
     #[error("a token has at most 4096 bytes")]
     TooLong,
-    /// `none`, or any other than HS256.
-    #[error("the token's alg is not allowed; it must be HS256")]
+    /// `none`, or any that is not taken with this key.
+    #[error("the token's alg is not allowed; it must be that of its key, and HS256 with a secret")]
     Algorithm,
+    /// Signed with a key that we don't know.
+    #[error("the token's kid names no key that is known here")]
+    UnknownKey,
+    /// Its header demands what we don't know (`crit`).
+    #[error("the token's crit names what is not understood here")]
+    Critical,
     /// Signed with another secret, or changed.
     #[error("the token's signature does not match")]
     Signature,
@@ -54,6 +60,8 @@ impl TokenProblem {
             Self::Malformed => "malformed",
             Self::TooLong => "too_long",
             Self::Algorithm => "algorithm",
+            Self::Critical => "critical",
+            Self::UnknownKey => "unknown_key",
             Self::Signature => "signature",
             Self::Expired => "expired",
             Self::NotYet => "not_yet",

@@ -1,5 +1,11 @@
 //! Tokens that are good, and every kind that is not.
 
+use chatcore::{
+    clock::Timestamp,
+    identity::{Assurance, Who},
+    ids::CustomerId,
+};
+
 use super::*;
 
 #[derive(Debug)]
@@ -75,7 +81,7 @@ fn claims_that_break_a_rule_are_named() {
     let expired = signed(|c| c.exp = NOW as u64);
     assert_eq!(problem(&expired), TokenProblem::Expired);
     assert_eq!(
-        problem(&signed(|c| c.nbf = Some(NOW as u64 + 1))),
+        problem(&signed(|c| c.nbf = Some(NOW as u64 + 11))),
         TokenProblem::NotYet
     );
     let sub = TokenProblem::Claim { name: "sub" };
