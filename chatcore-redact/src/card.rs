@@ -223,9 +223,11 @@ fn ends(number: &[Spot]) -> bool {
 }
 
 /// Whether twenty digits begin here that are an account by the Bank of Russia's plan of accounts:
-/// a balance account, then a currency. Accounts of customers begin with 4, as cards do.
+/// a balance account, then a currency. Accounts of customers begin with 4, as cards do. They are
+/// written whole or in short groups: a first group as long as a card's number may be one.
 fn is_account(digits: &[Spot]) -> bool {
-    let Some(account) = digits.get(..20) else {
+    const LEN: usize = 20;
+    let Some(account) = digits.get(..LEN) else {
         return false;
     };
     let number = |from: usize, to: usize| {
@@ -240,7 +242,10 @@ fn is_account(digits: &[Spot]) -> bool {
         number(5, 8),
         810 | 643 | 840 | 978 | 156 | 756 | 826 | 392 | 398 | 417 | 784 | 860 | 933 | 944 | 949
     );
-    is_apart && is_currency && (301..=475).contains(&number(0, 3))
+    let may_be_card = digits
+        .first()
+        .is_some_and(|first| (SHORTEST..LEN).contains(&first.group_len));
+    is_apart && is_currency && !may_be_card && (301..=475).contains(&number(0, 3))
 }
 
 /// The check digit (ISO/IEC 7812-1, annex B).
@@ -319,6 +324,13 @@ mod tests {
                 found(text)
             );
         }
+    }
+
+    #[test]
+    fn a_card_that_might_begin_an_account_is_found() {
+        let card = "4081781009991000";
+        assert_eq!(found("4081781009991000\n4312"), [card]);
+        assert_eq!(found("4081781009991000 4312"), [card]);
     }
 
     #[test]
