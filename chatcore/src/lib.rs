@@ -22,6 +22,7 @@ pub mod ports;
 pub mod push;
 pub mod queue;
 pub mod record;
+pub mod rights;
 pub mod routing;
 pub mod sabotage;
 #[cfg(feature = "simulation")]

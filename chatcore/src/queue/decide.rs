@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     dialog::Rejection,
-    ids::Participant,
     machine::{Context, Decided},
+    rights::{Action, Relations, Role, may},
     sabotage::{Switch, on},
 };
 
@@ -98,29 +98,12 @@ impl Draft<'_> {
     }
 }
 
-/// Who may send what. That a participant is who they say was checked at admission.
+/// Refuses whoever may not, by the table of rights. That a participant is who they say, and of
+/// this desk, was checked at admission.
 fn authorise(command: &DeskCommand, cx: &Context) -> Result<(), Rejection> {
-    let allowed = match command {
-        DeskCommand::Take { .. } | DeskCommand::Begin { .. } => cx.author.staff().is_some(),
-        DeskCommand::Status { operator, .. } => cx
-            .author
-            .staff()
-            .is_some_and(|author| author == operator || cx.supervisor),
-        DeskCommand::Assign { .. } => cx.author.staff().is_some() && cx.supervisor,
-        DeskCommand::Wait(_)
-        | DeskCommand::Leave { .. }
-        | DeskCommand::Pass { .. }
-        | DeskCommand::Came { .. }
-        | DeskCommand::Lost { .. }
-        | DeskCommand::Held { .. }
-        | DeskCommand::Refused { .. }
-        | DeskCommand::Freed { .. }
-        | DeskCommand::Confirmed { .. }
-        | DeskCommand::Configure(_)
-        | DeskCommand::Silence { .. }
-        | DeskCommand::Timer { .. } => cx.author == Participant::System,
-    };
-    if allowed {
+    let role = Role::of(&cx.author, cx.supervisor);
+    let action = Action::at_desk(command, &cx.author);
+    if may(role, action, Relations::DESK) {
         Ok(())
     } else {
         Err(Rejection::Forbidden)

@@ -1,10 +1,10 @@
 //! Who may see what: judged from the access that a frame carries and from the viewer's rights.
 
 use crate::{
-    dialog::Phase,
     identity::Who,
     ids::StreamId,
     record::{Access, Visibility},
+    rights::{Action, Relations, Role, may},
 };
 
 /// How much somebody may see of a stream.
@@ -18,45 +18,23 @@ pub enum Sight {
     Full,
 }
 
-/// How much `who` may see of a stream whose state is `access`.
+/// How much `who` may see of a stream whose state is `access`, by the [table of rights].
 ///
-/// Customers see their own stream and dialogs. Operators see their desk's board, the dialogs that
-/// they own, and, without acting, those that wait at their desk and those that they had when they
-/// ended. Supervisors see all dialogs of their desk.
+/// [table of rights]: crate::rights
 #[must_use]
 pub fn sight(who: &Who, access: &Access) -> Sight {
-    match (who, access) {
-        (Who::Customer(me), Access::Customer(customer) | Access::Dialog { customer, .. })
-            if me == customer =>
-        {
-            Sight::Full
-        }
-        (Who::Staff { desk: mine, .. }, Access::Board(desk)) if mine == desk => Sight::Full,
-        (
-            Who::Staff {
-                id,
-                desk: mine,
-                supervisor,
-            },
-            Access::Dialog {
-                owner,
-                desk,
-                phase,
-                last_owner,
-                ..
-            },
-        ) => {
-            if owner.as_ref() == Some(id) || (*supervisor && desk == mine) {
-                Sight::Full
-            } else if (*phase == Phase::Waiting && desk == mine)
-                || (*phase == Phase::Closed && last_owner.as_ref() == Some(id))
-            {
-                Sight::Preview
-            } else {
-                Sight::None
-            }
-        }
-        _ => Sight::None,
+    let (role, relations) = (Role::from(who), Relations::to(who, access));
+    let (all, some) = match access {
+        Access::Customer(_) => (Action::SeeCustomer, None),
+        Access::Board(_) => (Action::SeeBoard, None),
+        Access::Dialog { .. } => (Action::See, Some(Action::Look)),
+    };
+    if may(role, all, relations) {
+        Sight::Full
+    } else if some.is_some_and(|some| may(role, some, relations)) {
+        Sight::Preview
+    } else {
+        Sight::None
     }
 }
 
@@ -74,7 +52,7 @@ pub fn owns(who: &Who, access: &Access) -> bool {
 pub fn shows(who: &Who, visibility: Visibility) -> bool {
     match visibility {
         Visibility::Everyone => true,
-        Visibility::Staff => matches!(who, Who::Staff { .. }),
+        Visibility::Staff => may(Role::from(who), Action::SeeInternal, Relations::NONE),
     }
 }
 
@@ -91,7 +69,10 @@ pub fn access_of_empty(stream: &StreamId) -> Option<Access> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{CustomerId, DeskId, OwnerEpoch, StaffId};
+    use crate::{
+        dialog::Phase,
+        ids::{CustomerId, DeskId, OwnerEpoch, StaffId},
+    };
 
     fn staff(id: &str, desk: &str, supervisor: bool) -> Who {
         Who::Staff {

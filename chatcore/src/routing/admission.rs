@@ -5,7 +5,6 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::access::Sight;
 use crate::{
     content::Content,
     dialog::{CustomerCommand, DialogSettings},
@@ -14,6 +13,7 @@ use crate::{
     ids::{ChannelId, DialogId, Target},
     queue::DeskCommand,
     record::Command,
+    rights::{Action, Relations, Role, may, must_be},
 };
 
 /// What is stamped onto commands from the configuration.
@@ -55,14 +55,14 @@ impl Rules {
 pub enum Need {
     /// Nothing: the rest is decided where the state is.
     Nothing,
-    /// This sight of the dialog, at least; and the dialog is the target's.
-    Sight(DialogId, Sight),
+    /// The right to do this in the dialog; and the dialog is the target's.
+    Right(DialogId, Action),
 }
 
 /// Judges a command that a session sends, and stamps it.
 ///
-/// What depends on the state (who owns a dialog, what phase it is in) is decided where the state
-/// is; here stands what a person of this kind may ask for at all.
+/// What a person of this kind may ask for at all is in the [table of rights](crate::rights), which
+/// is asked again where the state is; here stands what a session may send, and in what words.
 ///
 /// # Errors
 /// `Forbidden` for what this person may not send or not to this target, `Invalid` for a command
@@ -75,25 +75,64 @@ pub fn judge(
 ) -> Result<Need> {
     match (who, target, command) {
         (Who::Customer(me), Target::Customer(whose), Command::Customer(command)) if me == whose => {
+            from_session(command)?;
+            right(who, Action::of(command), Relations::OWN)?;
             judge_customer(command, rules).map(|()| Need::Nothing)
         }
-        (Who::Staff { supervisor, .. }, Target::Customer(_), Command::Customer(command)) => {
-            judge_staff(command, *supervisor)
+        (Who::Staff { .. }, Target::Customer(_), Command::Customer(command)) => {
+            from_session(command)?;
+            let action = Action::of(command);
+            if must_be(Role::from(who), action) == Relations::NONE {
+                return Err(not_by(who));
+            }
+            let others = must_be(Role::from(who), Action::DeleteOthers) != Relations::NONE;
+            let dialog = judge_staff(command, others)?;
+            Ok(Need::Right(dialog, action))
         }
-        (
-            Who::Staff {
-                id,
-                desk,
-                supervisor,
-            },
-            Target::Desk(whose),
-            Command::Desk(command),
-        ) if desk == whose => judge_desk(command, id, *supervisor, rules).map(|()| Need::Nothing),
+        (Who::Staff { desk, .. }, Target::Desk(whose), Command::Desk(command)) if desk == whose => {
+            let action = Action::at_desk(command, &who.participant());
+            if action == Action::Internal {
+                return Err(forbidden("no session may send this"));
+            }
+            right(who, action, Relations::to_desk(desk, whose))?;
+            if let DeskCommand::Begin {
+                channel, settings, ..
+            } = command
+            {
+                *settings = rules.settings_for(channel);
+            }
+            Ok(Need::Nothing)
+        }
         (_, Target::Customer(_), Command::Desk(_)) | (_, Target::Desk(_), Command::Customer(_)) => {
             Err(invalid("the command is of another kind than its target"))
         }
         _ => Err(forbidden("not to this target")),
     }
+}
+
+/// Refuses what comes from elsewhere: from adapters, the bot, the bank's systems, chatcore itself.
+fn from_session(command: &CustomerCommand<Content>) -> Result<()> {
+    match Action::of(command) {
+        Action::Cursor => Err(invalid("cursors are not counted commands")),
+        Action::Internal | Action::Write | Action::BotAnswer | Action::Link => {
+            Err(forbidden("no session may send this"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn right(who: &Who, action: Action, relations: Relations) -> Result<()> {
+    if may(Role::from(who), action, relations) {
+        return Ok(());
+    }
+    Err(not_by(who))
+}
+
+fn not_by(who: &Who) -> Error {
+    forbidden(match who {
+        Who::Customer(_) => "only staff may send this",
+        Who::Staff { .. } => "not with your rights",
+    })
 }
 
 fn judge_customer(command: &mut CustomerCommand<Content>, rules: &Rules) -> Result<()> {
@@ -119,157 +158,38 @@ fn judge_customer(command: &mut CustomerCommand<Content>, rules: &Rules) -> Resu
         C::Delete { owner_epoch, .. } | C::Close { owner_epoch, .. } => {
             no_epoch(owner_epoch.is_some())
         }
-        C::AskPerson { .. } | C::Reopen { .. } => Ok(()),
         C::Rate { comment, .. } => comment.as_ref().map_or(Ok(()), plain),
-        C::BotAnswer { .. }
-        | C::Transfer { .. }
-        | C::ReturnToQueue { .. }
-        | C::Hold { .. }
-        | C::Resume { .. }
-        | C::Note { .. }
-        | C::NoteCustomer { .. }
-        | C::RemoveCustomerNote { .. }
-        | C::SetTags { .. }
-        | C::SetTopic { .. }
-        | C::WrapUp { .. } => Err(forbidden("only staff may send this")),
-        C::Cursor { .. } => Err(invalid("cursors are not counted commands")),
-        C::System { .. }
-        | C::Emergency { .. }
-        | C::Write { .. }
-        | C::Undelivered { .. }
-        | C::Link { .. }
-        | C::Grant(_)
-        | C::Confirm { .. }
-        | C::OwnerLost { .. }
-        | C::Archived { .. }
-        | C::Timer { .. } => Err(forbidden("no session may send this")),
+        _ => Ok(()),
     }
 }
 
-fn judge_staff(command: &CustomerCommand<Content>, supervisor: bool) -> Result<Need> {
+/// In which dialog, if it can be meant. `others`: they may withdraw what somebody else said,
+/// without owning the dialog.
+fn judge_staff(command: &CustomerCommand<Content>, others: bool) -> Result<DialogId> {
     use CustomerCommand as C;
-    let full = |dialog: &DialogId| Ok(Need::Sight(*dialog, Sight::Full));
     match command {
         C::Message(message) => {
             epoch(message.owner_epoch.is_some())?;
             staff_body(&message.body)?;
-            full(&message.dialog)
         }
         C::Edit {
-            dialog,
-            owner_epoch,
-            body,
-            ..
+            owner_epoch, body, ..
         } => {
             epoch(owner_epoch.is_some())?;
             staff_body(body)?;
-            full(dialog)
         }
-        C::Delete {
-            dialog,
-            owner_epoch,
-            ..
-        } => {
-            // A supervisor may delete any message, without owning the dialog.
-            epoch(owner_epoch.is_some() || supervisor)?;
-            full(dialog)
-        }
-        C::Close {
-            dialog,
-            owner_epoch,
-            ..
-        } => {
-            epoch(owner_epoch.is_some())?;
-            full(dialog)
-        }
-        C::Transfer { dialog, note, .. } => {
-            note.as_ref().map_or(Ok(()), staff_body)?;
-            full(dialog)
-        }
-        C::Note { dialog, body } => {
+        C::Delete { owner_epoch, .. } => epoch(owner_epoch.is_some() || others)?,
+        C::Close { owner_epoch, .. } => epoch(owner_epoch.is_some())?,
+        C::Transfer { note, .. } => note.as_ref().map_or(Ok(()), staff_body)?,
+        C::NoteCustomer { body, .. } => only_text(body)?,
+        C::Note { body, .. } | C::System { body, .. } | C::Emergency { body, .. } => {
             staff_body(body)?;
-            full(dialog)
         }
-        C::NoteCustomer { dialog, body } => {
-            only_text(body)?;
-            full(dialog)
-        }
-        C::System { .. } | C::Emergency { .. } => judge_bank(command, supervisor),
-        C::ReturnToQueue { dialog, .. }
-        | C::Hold { dialog, .. }
-        | C::Resume { dialog, .. }
-        | C::WrapUp { dialog, .. }
-        | C::RemoveCustomerNote { dialog, .. }
-        | C::SetTags { dialog, .. }
-        | C::SetTopic { dialog, .. } => full(dialog),
-        C::Reopen { dialog } => Ok(Need::Sight(*dialog, Sight::Preview)),
-        C::Open(_) | C::AskPerson { .. } | C::Rate { .. } => {
-            Err(forbidden("only the customer may send this"))
-        }
-        C::Cursor { .. } => Err(invalid("cursors are not counted commands")),
-        C::BotAnswer { .. }
-        | C::Write { .. }
-        | C::Undelivered { .. }
-        | C::Link { .. }
-        | C::Grant(_)
-        | C::Confirm { .. }
-        | C::OwnerLost { .. }
-        | C::Archived { .. }
-        | C::Timer { .. } => Err(forbidden("no session may send this")),
+        _ => {}
     }
-}
-
-/// What is said in the bank's name: by supervisors, in dialogs of their own desk.
-fn judge_bank(command: &CustomerCommand<Content>, supervisor: bool) -> Result<Need> {
-    use CustomerCommand as C;
-    if !supervisor {
-        return Err(forbidden("only a supervisor may send this"));
-    }
-    match command {
-        C::System { dialog, body }
-        | C::Emergency {
-            dialog: Some(dialog),
-            body,
-            ..
-        } => {
-            staff_body(body)?;
-            Ok(Need::Sight(*dialog, Sight::Full))
-        }
-        _ => Err(invalid("`dialog` is missing: in which dialog")),
-    }
-}
-
-fn judge_desk(
-    command: &mut DeskCommand,
-    me: &crate::ids::StaffId,
-    supervisor: bool,
-    rules: &Rules,
-) -> Result<()> {
-    match command {
-        DeskCommand::Take { .. } => Ok(()),
-        DeskCommand::Begin {
-            channel, settings, ..
-        } => {
-            *settings = rules.settings_for(channel);
-            Ok(())
-        }
-        DeskCommand::Status { operator, .. } if operator == me || supervisor => Ok(()),
-        DeskCommand::Status { .. } => Err(forbidden("a status of somebody else")),
-        DeskCommand::Assign { .. } if supervisor => Ok(()),
-        DeskCommand::Assign { .. } => Err(forbidden("only a supervisor may send this")),
-        DeskCommand::Wait(_)
-        | DeskCommand::Leave { .. }
-        | DeskCommand::Came { .. }
-        | DeskCommand::Lost { .. }
-        | DeskCommand::Pass { .. }
-        | DeskCommand::Held { .. }
-        | DeskCommand::Refused { .. }
-        | DeskCommand::Freed { .. }
-        | DeskCommand::Confirmed { .. }
-        | DeskCommand::Configure(_)
-        | DeskCommand::Silence { .. }
-        | DeskCommand::Timer { .. } => Err(forbidden("no session may send this")),
-    }
+    command
+        .dialog()
+        .ok_or_else(|| invalid("`dialog` is missing: in which dialog"))
 }
 
 /// What customers may write: no buttons, no cards.

@@ -16,7 +16,6 @@ impl Scene<'_> {
     /// The customer asks for a person: out of the bot's hands, or out of the line of one queue
     /// into another's. Asking again for what was asked for changes nothing.
     pub(super) fn ask_person(&self, queue: Option<&QueueRef>) -> Verdict {
-        self.author.must_be(Author::Customer)?;
         self.only_in(&[Phase::Bot, Phase::Waiting])?;
         let queue = queue.unwrap_or(&self.dialog.queue);
         if self.dialog.phase == Phase::Waiting && *queue == self.dialog.queue {
@@ -29,7 +28,6 @@ impl Scene<'_> {
     /// Whether the bot has the dialog and has seen all that matters: the customer's last message
     /// and its own. Answers come at least once; the second finds what the first one said.
     pub(super) fn bot_may_answer(&self, seen: Seq, epoch: OwnerEpoch) -> Result<(), Rejection> {
-        self.author.must_be(Author::Bot)?;
         self.only_in(&[Phase::Bot])?;
         if epoch != self.dialog.epoch {
             return Err(Rejection::StaleEpoch {

@@ -179,9 +179,6 @@ impl Scene<'_> {
     /// Where people were asked for once, it waits for people again, from now on; else the bot has
     /// it again.
     pub(super) fn reopen(&self) -> Verdict {
-        if self.author != Author::Customer {
-            self.tended_by_author()?;
-        }
         match self.dialog.phase {
             Phase::Closed => {}
             Phase::WrapUp if self.author == Author::Customer => {
@@ -222,7 +219,6 @@ impl Scene<'_> {
     /// By the customer, once, when the dialog has ended in the customer's eyes and can still be
     /// reopened.
     pub(super) fn rate(&self, score: u8, comment: Option<&Sealed>) -> Verdict {
-        self.author.must_be(Author::Customer)?;
         match self.dialog.phase {
             Phase::WrapUp => {}
             Phase::Closed if self.cx.at < self.dialog.reopen_ends() => {}

@@ -17,6 +17,7 @@ use crate::{
     content::Sealed,
     ids::DialogId,
     machine::{Context, Decided},
+    rights::Action,
 };
 
 impl CustomerState {
@@ -33,7 +34,10 @@ impl CustomerState {
     )]
     fn verdict(&self, command: &CustomerCommand<Sealed>, cx: &Context) -> Verdict {
         use CustomerCommand as C;
-        let at = |dialog: &DialogId| Scene::new(self, cx, *dialog);
+        let at = |dialog: &DialogId| {
+            let scene = Scene::new(self, cx, *dialog)?;
+            scene.allows(Action::of(command)).map(|()| scene)
+        };
         match command {
             C::Open(open) => self.open(cx, open),
             C::Write { open, body } => self.write(cx, open, body),

@@ -10,12 +10,12 @@ use crate::{
     ids::{DialogId, NoteId, StreamId},
     machine::Decided,
     record::Event,
+    rights::Action,
 };
 
 impl Scene<'_> {
     /// By staff who tend the dialog beside which it is written, in any phase.
     pub(super) fn note_customer(&self, body: &Sealed) -> Verdict {
-        self.tended_by_author()?;
         // All of them are in the state, so they are shorter than messages.
         fits_in(body, NOTE_CHARS_MAX, NOTE_BYTES_MAX)?;
         at_most(self.state.notes.kept.len() + 1, NOTES_MAX)?;
@@ -28,10 +28,9 @@ impl Scene<'_> {
 
     /// By its author or a supervisor, who tends the dialog beside which it is seen.
     pub(super) fn remove_note(&self, note: NoteId) -> Verdict {
-        self.tended_by_author()?;
         let known = self.state.notes.kept.get(&note);
         let known = known.ok_or(Rejection::UnknownMessage)?;
-        if known.author != self.cx.author && !self.is_supervisor() {
+        if known.author != self.cx.author && !self.may(Action::RemoveOthersNote) {
             return Err(Rejection::NotYours);
         }
         Ok(self.told_beside(&DialogEvent::CustomerNoteRemoved {

@@ -15,6 +15,7 @@ use crate::{
     machine::{Context, Decided},
     queue::{DeskCommand, Wait},
     record::{Command, Event, FollowUp},
+    rights::{Action, Relations, Role, may, must_be},
 };
 
 /// What deciding leads to.
@@ -195,9 +196,7 @@ impl<'a> Scene<'a> {
             return Err(Rejection::Closed);
         }
         if self.dialog.operator() != Some(author) {
-            return Err(Rejection::NotOwner {
-                by: self.dialog.operator().cloned(),
-            });
+            return Err(self.not_owner());
         }
         if epoch != Some(self.dialog.epoch) {
             return Err(Rejection::StaleEpoch {
@@ -207,29 +206,52 @@ impl<'a> Scene<'a> {
         Ok(author)
     }
 
-    /// Refuses staff who have nothing to do with the dialog: it is tended by its owner, by
-    /// supervisors, and once it is closed by whoever owned it last (what was forgotten in the
-    /// wrap-up is still written down).
-    pub(super) fn tended_by_author(&self) -> Result<(), Rejection> {
-        let Author::Staff(author) = self.author else {
-            return Err(Rejection::Forbidden);
-        };
-        let tends = match self.dialog.phase {
-            Phase::Closed => self.dialog.last_owner(),
-            _ => self.dialog.operator(),
-        };
-        if self.cx.supervisor || tends == Some(author) {
-            Ok(())
-        } else {
-            Err(Rejection::NotOwner {
-                by: self.dialog.operator().cloned(),
-            })
+    /// Whether the author may, by the table of rights.
+    pub(super) fn may(&self, action: Action) -> bool {
+        may(self.role(), action, self.relations())
+    }
+
+    /// Refuses whoever may not, by the table of rights.
+    pub(super) fn allows(&self, action: Action) -> Result<(), Rejection> {
+        if self.may(action) {
+            return Ok(());
+        }
+        let who = must_be(self.role(), action);
+        let is_for_holders = who.meets(Relations::HOLDER);
+        match self.author {
+            Author::Staff(_) if is_for_holders && self.dialog.phase == Phase::Closed => {
+                Err(if who.meets(Relations::LAST_HOLDER) {
+                    self.not_owner()
+                } else {
+                    Rejection::Closed
+                })
+            }
+            Author::Staff(_) if is_for_holders => Err(self.not_owner()),
+            _ => Err(Rejection::Forbidden),
         }
     }
 
-    /// Whether the author acts as a supervisor.
-    pub(super) fn is_supervisor(&self) -> bool {
-        self.cx.supervisor && matches!(self.author, Author::Staff(_))
+    fn not_owner(&self) -> Rejection {
+        Rejection::NotOwner {
+            by: self.dialog.operator().cloned(),
+        }
+    }
+
+    fn role(&self) -> Role {
+        Role::of(&self.cx.author, self.cx.supervisor)
+    }
+
+    fn relations(&self) -> Relations {
+        match self.author {
+            Author::Customer => Relations::OWN,
+            Author::Staff(id) => {
+                let closed = self.dialog.phase == Phase::Closed;
+                Relations::HOLDER.when(!closed && self.dialog.operator() == Some(id))
+                    | Relations::LAST_HOLDER.when(closed && self.dialog.last_owner() == Some(id))
+                    | Relations::DESK.when(self.cx.supervisor)
+            }
+            Author::Bot | Author::System => Relations::NONE,
+        }
     }
 
     /// Its place in the line, kept by a return: since the first entry, or from now on.

@@ -13,6 +13,7 @@ use crate::{
     ids::{Label, OwnerEpoch, Seq},
     machine::Decided,
     record::CursorMove,
+    rights::Action,
 };
 
 impl Scene<'_> {
@@ -101,14 +102,14 @@ impl Scene<'_> {
             Author::Customer if self.dialog.phase == Phase::Closed => {
                 return Err(Rejection::Closed);
             }
-            Author::Staff(_) if self.is_supervisor() => {}
+            Author::Staff(_) if self.may(Action::DeleteOthers) => {}
             Author::Staff(_) => {
                 self.owned_by_author(epoch)?;
             }
             Author::Customer => {}
             Author::Bot | Author::System => return Err(Rejection::Forbidden),
         }
-        if self.is_supervisor() {
+        if self.may(Action::DeleteOthers) {
             self.standing(message)?;
         } else {
             self.written_by_author(message)?;
@@ -121,7 +122,6 @@ impl Scene<'_> {
 
     /// By staff who tend the dialog, in any phase: also after the end, until it leaves the state.
     pub(super) fn note(&self, body: &Sealed) -> Verdict {
-        self.tended_by_author()?;
         fits(body)?;
         Ok(self.happens(DialogEvent::Note {
             author: self.cx.author.clone(),
@@ -131,7 +131,6 @@ impl Scene<'_> {
 
     /// By staff who tend the dialog, in any phase. The same tags again change nothing.
     pub(super) fn set_tags(&self, tags: &BTreeSet<Label>) -> Verdict {
-        self.tended_by_author()?;
         at_most(tags.len(), TAGS_MAX)?;
         if *tags == self.dialog.tags {
             return Ok(self.accepted());
@@ -144,7 +143,6 @@ impl Scene<'_> {
 
     /// By staff who tend the dialog, in any phase. The same topic again changes nothing.
     pub(super) fn set_topic(&self, topic: Option<&Label>) -> Verdict {
-        self.tended_by_author()?;
         if topic == self.dialog.topic() {
             return Ok(self.accepted());
         }
@@ -156,9 +154,6 @@ impl Scene<'_> {
 
     /// By the bank's systems or a supervisor, until the dialog is closed.
     pub(super) fn system(&self, body: &Sealed) -> Verdict {
-        if !self.is_supervisor() {
-            self.author.must_be(Author::System)?;
-        }
         if self.dialog.phase == Phase::Closed {
             return Err(Rejection::Closed);
         }
@@ -169,7 +164,6 @@ impl Scene<'_> {
     /// By the channel's effect, of what the bank said, in any phase. Effects repeat what they did
     /// before a crash, in order: what was told already, or is before that, changes nothing.
     pub(super) fn undelivered(&self, message: Seq, reason: &Label) -> Verdict {
-        self.author.must_be(Author::System)?;
         if *self.standing(message)? == Writer::Customer {
             return Err(Rejection::NotYours);
         }
@@ -185,9 +179,6 @@ impl Scene<'_> {
     /// By the customer and by staff who tend the dialog. Nobody waits for an outcome, so a claim
     /// past the head is cut down to what there is instead of being rejected.
     pub(super) fn cursor(&self, delivered: Seq, read: Seq) -> Verdict {
-        if self.author != Author::Customer {
-            self.tended_by_author()?;
-        }
         let had = self
             .dialog
             .cursors

@@ -10,6 +10,7 @@ use crate::{
     ids::{CustomerId, DialogId, Label, Participant, StreamId},
     machine::{Context, Decided},
     record::{Event, Position},
+    rights::{Action, Relations, Role, may},
     sabotage::{Switch, on},
 };
 
@@ -22,7 +23,7 @@ impl CustomerState {
         only: Option<DialogId>,
         (incident, body): (&Label, &Sealed),
     ) -> Verdict {
-        self.by_system_or_supervisor(cx)?;
+        self.allows(cx, Action::Emergency)?;
         fits(body)?;
         if let Some(dialog) = only
             && Scene::new(self, cx, dialog)?.dialog.phase == Phase::Closed
@@ -56,7 +57,7 @@ impl CustomerState {
     /// the link in place: that ends it. One that has as many links as it may keeps the link one-
     /// sided; nothing is moved, so nothing depends on both sides.
     pub(super) fn link(&self, cx: &Context, other: &CustomerId) -> Verdict {
-        self.by_system_or_supervisor(cx)?;
+        self.allows(cx, Action::Link)?;
         if *other == self.customer {
             return Err(Rejection::Forbidden);
         }
@@ -81,7 +82,7 @@ impl CustomerState {
     /// A timer fired: void unless it is the one in force and its time has come by the journal's
     /// clock. The one that fired it may be wrong.
     pub(super) fn timer(&self, cx: &Context, key: &CustomerTimer, generation: u64) -> Verdict {
-        Author::of(cx, &self.customer)?.must_be(Author::System)?;
+        self.allows(cx, Action::Internal)?;
         let in_force = self.due().iter().any(|due| {
             let is_this = due.generation == generation && due.at <= cx.at;
             due.key == *key && (is_this || on(Switch::TimerUnchecked))
@@ -98,18 +99,21 @@ impl CustomerState {
 
     /// The archive has a settled dialog whole. Only one that ended just there may leave.
     pub(super) fn archived(&self, cx: &Context, dialog: DialogId, upto: Position) -> Verdict {
-        Author::of(cx, &self.customer)?.must_be(Author::System)?;
+        self.allows(cx, Action::Internal)?;
         if self.leaving.get(&dialog) != Some(&upto) {
             return Err(Rejection::Void);
         }
         Ok(Decided::accepted(Some(dialog)).forgetting(StreamId::Dialog(dialog)))
     }
 
-    fn by_system_or_supervisor(&self, cx: &Context) -> Result<(), Rejection> {
-        match Author::of(cx, &self.customer)? {
-            Author::System => Ok(()),
-            Author::Staff(_) if cx.supervisor => Ok(()),
-            _ => Err(Rejection::Forbidden),
+    /// Refuses whoever may not, by the table of rights.
+    fn allows(&self, cx: &Context, action: Action) -> Result<(), Rejection> {
+        Author::of(cx, &self.customer)?;
+        let role = Role::of(&cx.author, cx.supervisor);
+        if may(role, action, Relations::DESK.when(cx.supervisor)) {
+            Ok(())
+        } else {
+            Err(Rejection::Forbidden)
         }
     }
 }

@@ -437,7 +437,7 @@ fn commands_to_a_customer_follow_the_table() {
             let judged = judge(who, &target, &mut sent, &Rules::default());
             assert_eq!(judged.is_ok(), may, "{who:?}: {command:?}: {judged:?}");
             if let (Who::Staff { .. }, Ok(need)) = (who, judged) {
-                assert!(matches!(need, Need::Sight(DIALOG, _)), "{command:?}");
+                assert!(matches!(need, Need::Right(DIALOG, _)), "{command:?}");
             }
         }
     }

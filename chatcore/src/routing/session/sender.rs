@@ -78,7 +78,7 @@ impl SessionSender {
         let digest = shared.digest(&command)?;
         let mut command = command;
         let need = admission::judge(&identity.who, &target, &mut command, &shared.edge.rules)?;
-        shared.check_sight(&identity.who, &target, need).await?;
+        shared.check_right(&identity.who, &target, need).await?;
         let prepared = shared.prepare(&identity, (&target, n), command).await?;
         let deadline = Instant::now() + shared.edge.config.append_timeout;
         shared.wait_for_window(deadline).await?;

@@ -22,8 +22,8 @@ use crate::{
     ids::{DeviceId, SessionId, Target, TenantId},
     journal::{Log, Pending, append_when_room},
     record::{Command, CommandId, CommandRecord, ReplyTo, TraceContext, encode},
+    rights::{Relations, Role, may},
     routing::{
-        access::sight,
         admission::{Need, Rules},
         hub::Hub,
         mailbox::Mailbox,
@@ -110,8 +110,8 @@ impl Shared {
         }
     }
 
-    pub(super) async fn check_sight(&self, who: &Who, target: &Target, need: Need) -> Result<()> {
-        let Need::Sight(dialog, least) = need else {
+    pub(super) async fn check_right(&self, who: &Who, target: &Target, need: Need) -> Result<()> {
+        let Need::Right(dialog, action) = need else {
             return Ok(());
         };
         let known = self.account().dialog(dialog).cloned();
@@ -121,7 +121,8 @@ impl Shared {
         };
         let may = access.is_some_and(|access| {
             let whose = customer_of(&access).cloned().map(Target::Customer);
-            whose.as_ref() == Some(target) && sight(who, &access) >= least
+            let relations = Relations::to(who, &access);
+            whose.as_ref() == Some(target) && may(Role::from(who), action, relations)
         });
         if may {
             return Ok(());
