@@ -23,7 +23,7 @@ export async function stageWorkplace(page, base) {
       await new Promise((resolve) => sheet.addEventListener('load', resolve));
     }
     const client = Object.assign(new Emitter(), {
-      welcome: { who: { staff: 'olga' }, name: 'Olga', desk: 'main', supervisor: false },
+      welcome: { who: { staff: 'olga' }, name: 'Olga', desk: 'main', role: 'operator' },
       state: { phase: 'online', online: true, asOf: Date.now(), retryAt: null, ended: null },
       pending: [],
       get: async () => ({ events: [], dialogs: [], after: { seq: 0 } }),

@@ -16,7 +16,7 @@ use chatcore::{
     chat::Chat,
     clock::{SystemClock, Timestamp},
     dialog::{CustomerCommand, DialogSettings, Open},
-    identity::{Assurance, Identity, Proof, Who},
+    identity::{Assurance, Identity, Proof, StaffRole, Who},
     ids::{ChannelId, CustomerId, DeskId, DeviceId, DialogId, QueueId, StaffId, Target},
     memory,
     queue::{
@@ -165,7 +165,7 @@ impl Operator {
         let who = Who::Staff {
             id: id.clone(),
             desk: desk.clone(),
-            supervisor: false,
+            role: StaffRole::Operator,
         };
         let mut me = Self {
             id: id.clone(),

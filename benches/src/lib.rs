@@ -17,6 +17,7 @@ use chatcore::{
     clock::Timestamp,
     content::{ContentKind, Sealed},
     dialog::{CustomerCommand, CustomerState, DialogSettings, Message, Open},
+    identity::{StaffRights, StaffRole},
     ids::{
         ChannelId, CustomerId, DeskId, DialogId, Node, NodeEpoch, NodeId, OwnerEpoch, Participant,
         QueueId, StaffId, StreamId,
@@ -42,8 +43,14 @@ pub fn text() -> Sealed {
 fn context(author: Participant, at: i64, next_dialog: u64) -> Context {
     Context {
         at: Timestamp(at),
+        rights: author
+            .staff()
+            .and_then(|_| DeskId::try_new("main").ok())
+            .map(|desk| StaffRights {
+                desk,
+                role: StaffRole::Operator,
+            }),
         author,
-        supervisor: false,
         assurance: None,
         withdraw: Vec::new(),
         next_dialog: DialogId(next_dialog),

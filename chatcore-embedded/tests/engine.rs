@@ -94,7 +94,7 @@ fn says(customer: u64, number: u64) -> (Target, CommandRecord) {
         trace: None,
         target: target.clone(),
         author: Participant::Customer(id),
-        supervisor: false,
+        rights: None,
         assurance: None,
         id: CommandId::ChannelNumber { channel, number },
         settled: 0,

@@ -192,7 +192,7 @@ impl Server {
             node: sender.node().id.clone(),
             who: identity.participant(),
             name: identity.name.clone(),
-            supervisor: identity.is_supervisor(),
+            role: identity.staff_rights().map(|rights| rights.role),
             desk,
             now: self.now(),
             expires_at: identity.expires_at,

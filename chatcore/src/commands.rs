@@ -56,7 +56,7 @@ impl NewCommand {
             trace: self.trace,
             target: self.target,
             author: self.author,
-            supervisor: false,
+            rights: None,
             assurance: self.assurance,
             id: self.id,
             redaction: None,

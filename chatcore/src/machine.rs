@@ -8,7 +8,7 @@ use crate::{
     clock::Timestamp,
     content::Sealed,
     dialog::Rejection,
-    identity::Assurance,
+    identity::{Assurance, StaffRights},
     ids::{DialogId, Participant, Seq, StreamId},
     record::{CursorMove, Event, FollowUp},
 };
@@ -20,8 +20,8 @@ pub struct Context {
     pub at: Timestamp,
     /// Who sent the command; checked at admission.
     pub author: Participant,
-    /// Whether the author holds a supervisor's rights.
-    pub supervisor: bool,
+    /// The author's rights; of staff only.
+    pub rights: Option<StaffRights>,
     /// How surely the author is who they say; none for whoever is not a customer.
     pub assurance: Option<Assurance>,
     /// Messages of the author that are withdrawn with the command: they have a part of what was

@@ -12,7 +12,7 @@ use crate::{
     content::Sealed,
     dialog::{CustomerCommand, CustomerEvent, DialogEvent, Phase, Rejection},
     error::{Error, ErrorKind, Result},
-    identity::Assurance,
+    identity::{Assurance, StaffRights},
     ids::{
         ChannelId, DeskId, DeviceId, DialogId, Fence, Label, Node, Offset, OwnerEpoch, Participant,
         Partition, Seq, SessionId, StaffId, StreamId, Target, TenantId,
@@ -160,9 +160,9 @@ pub struct CommandRecord {
     pub target: Target,
     /// By whom.
     pub author: Participant,
-    /// Whether the author holds a supervisor's rights; checked at admission.
-    #[serde(default)]
-    pub supervisor: bool,
+    /// The author's rights, as their token gave them when it was sent; of staff only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rights: Option<StaffRights>,
     /// How surely the author is who they say, by the session that sent it or the channel that
     /// brought it; none for whoever is not a customer.
     #[serde(default)]

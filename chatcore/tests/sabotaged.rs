@@ -123,7 +123,7 @@ async fn write(ports: &Ports, command: CustomerCommand<Sealed>) {
         trace: None,
         target: Target::Customer(anna()),
         author: Participant::Customer(anna()),
-        supervisor: false,
+        rights: None,
         assurance: None,
         id: CommandId::Internal,
         redaction: None,

@@ -21,7 +21,7 @@ use std::{
 };
 
 use chatcore::{
-    identity::Who,
+    identity::{StaffRole, Who},
     ids::{CustomerId, DeskId, StaffId},
     record::Visibility::{Everyone, Staff},
 };
@@ -47,7 +47,11 @@ fn staff(id: &str, supervisor: bool) -> Who {
     Who::Staff {
         id: StaffId::try_new(id).unwrap(),
         desk: DeskId::try_new("main").unwrap(),
-        supervisor,
+        role: if supervisor {
+            StaffRole::Supervisor
+        } else {
+            StaffRole::Operator
+        },
     }
 }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 use chatcore::{
     content::Content,
     dialog::{CustomerCommand, Message, Open, Phase, TransferTo},
-    identity::Who,
+    identity::{StaffRole, Who},
     ids::{ChannelId, CustomerId, DeskId, DialogId, Label, QueueId, QueueRef, StaffId, Target},
     queue::{DeskCommand, OperatorStatus},
     record::Command,
@@ -86,7 +86,7 @@ impl Person {
         let who = Who::Staff {
             id,
             desk: bank.desk.clone(),
-            supervisor: false,
+            role: StaffRole::Operator,
         };
         Ok(Self::new(bank, who, 1, rng, pace))
     }

@@ -11,7 +11,7 @@ use chatcore::{
     content::Content,
     dialog::Phase,
     error::ErrorKind,
-    identity::{Identity, Who},
+    identity::{Identity, StaffRole, Who},
     ids::{CustomerId, DeskId, DialogId, Label, NoteId, Participant, Seq},
     record::{Position, StreamEvent},
     store::IndexEntry,
@@ -40,8 +40,10 @@ pub(crate) struct Me {
     who: Participant,
     /// The name that others see.
     name: String,
-    /// Whether you supervise the desk.
-    supervisor: bool,
+    /// What you are at your desk: `operator`, `supervisor`, `chief_specialist` or `auditor`; none
+    /// for a customer.
+    #[cfg_attr(feature = "spec", schema(value_type = Option<String>))]
+    role: Option<StaffRole>,
     /// Where you work; none for a customer.
     #[cfg_attr(feature = "spec", schema(value_type = Option<String>))]
     desk: Option<DeskId>,
@@ -62,7 +64,7 @@ pub(super) async fn me(Caller(identity): Caller) -> Json<Me> {
     };
     Json(Me {
         who: identity.participant(),
-        supervisor: identity.is_supervisor(),
+        role: identity.staff_rights().map(|rights| rights.role),
         name: identity.name,
         desk,
         expires_at: identity.expires_at,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chatcore::{
     clock::Timestamp,
-    identity::{Assurance, Identity, Proof, Scope, Service, Who},
+    identity::{Assurance, Identity, Proof, Scope, Service, StaffRole, Who},
     ids::{CustomerId, DeskId, ServiceId, SignInId, StaffId, TokenId},
     routing::LONGEST_TOKEN_LIFE,
 };
@@ -158,6 +158,10 @@ pub enum Role {
     Operator,
     /// Also assigns, takes over and sees all of the desk.
     Supervisor,
+    /// As a supervisor, but takes nothing away that others wrote.
+    ChiefSpecialist,
+    /// Sees all of the desk, and does nothing.
+    Auditor,
     /// A system of the bank: calls what its scopes allow, and opens no session.
     Service,
 }
@@ -181,13 +185,25 @@ fn who(claims: &Claims) -> Result<Who, TokenProblem> {
             .map(Who::Customer)
             .map_err(wrong("sub")),
         (Role::Service, _) => Err(TokenProblem::NoPerson),
-        (_, None) => Err(TokenProblem::Claim { name: "desk" }),
-        (role, Some(desk)) => Ok(Who::Staff {
-            id: StaffId::try_new(&claims.sub).map_err(wrong("sub"))?,
-            desk: DeskId::try_new(desk).map_err(wrong("desk"))?,
-            supervisor: role == Role::Supervisor,
-        }),
+        (Role::Operator, desk) => staff(claims, desk, StaffRole::Operator),
+        (Role::Supervisor, desk) => staff(claims, desk, StaffRole::Supervisor),
+        (Role::ChiefSpecialist, desk) => staff(claims, desk, StaffRole::ChiefSpecialist),
+        (Role::Auditor, desk) => staff(claims, desk, StaffRole::Auditor),
     }
+}
+
+fn staff(claims: &Claims, desk: &Option<String>, role: StaffRole) -> Result<Who, TokenProblem> {
+    let wrong = |name| TokenProblem::Claim { name };
+    // Whoever speaks for the bank has signed in.
+    if claims.assurance < Assurance::Authenticated {
+        return Err(wrong("assurance"));
+    }
+    let desk = desk.as_ref().ok_or(wrong("desk"))?;
+    Ok(Who::Staff {
+        id: StaffId::try_new(&claims.sub).map_err(|_| wrong("sub"))?,
+        desk: DeskId::try_new(desk).map_err(|_| wrong("desk"))?,
+        role,
+    })
 }
 
 fn from_seconds(seconds: u64) -> Timestamp {

@@ -2,7 +2,7 @@
 
 use chatcore::{
     clock::Timestamp,
-    identity::{Assurance, Who},
+    identity::{Assurance, StaffRole, Who},
     ids::CustomerId,
 };
 
@@ -73,7 +73,15 @@ fn a_good_token_tells_who() {
         c.role = Role::Supervisor;
         c.desk = Some("main".to_owned());
     });
-    assert!(ours().verify(&staff).unwrap().is_supervisor());
+    let rights = ours().verify(&staff).unwrap().staff_rights().unwrap();
+    assert_eq!(rights.role, StaffRole::Supervisor);
+    let unsure = signed(|c| {
+        c.role = Role::Operator;
+        c.desk = Some("main".to_owned());
+        c.assurance = Assurance::Known;
+    });
+    let wrong = ours().verify(&unsure).unwrap_err();
+    assert!(wrong.to_string().contains("assurance"), "{wrong}");
 }
 
 #[test]

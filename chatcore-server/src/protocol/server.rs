@@ -6,6 +6,7 @@ use chatcore::{
     clock::Timestamp,
     content::Content,
     error::ErrorKind,
+    identity::StaffRole,
     ids::{DeskId, DialogId, NodeId, Participant, SessionId, Target},
     queue::PlaceInLine,
     record::{CursorMove, Position, Reply, StreamEvent},
@@ -128,8 +129,8 @@ pub struct Welcome {
     pub who: Participant,
     /// The name that others see.
     pub name: String,
-    /// Whether you supervise the desk.
-    pub supervisor: bool,
+    /// What you are at your desk; none for a customer.
+    pub role: Option<StaffRole>,
     /// Where you work; none for a customer.
     pub desk: Option<DeskId>,
     /// The server's time.

@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc};
 use chatcore::{
     content::{Button, CardField, Content, Sealed},
     dialog::Phase,
-    identity::Assurance,
+    identity::{Assurance, StaffRole},
     ids::*,
     queue::{OperatorStatus, PlaceInLine, Presence, WaitRange},
     record::{Command, CursorMove, Event, Outcome, Reply, StreamEvent},
@@ -197,7 +197,7 @@ fn welcome() -> Welcome {
         node: node().id,
         who: Participant::Staff(staff("olga")),
         name: "Olga".to_owned(),
-        supervisor: true,
+        role: Some(StaffRole::Supervisor),
         desk: Some(desk()),
         now: AT,
         expires_at: AT,

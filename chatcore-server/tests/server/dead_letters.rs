@@ -41,7 +41,7 @@ fn misdirected() -> Bytes {
         trace: None,
         target: Target::Desk(DeskId::try_new("main").unwrap()),
         author: Participant::Staff(StaffId::try_new("olga").unwrap()),
-        supervisor: false,
+        rights: None,
         assurance: None,
         id: CommandId::Client {
             device: DeviceId::try_new("tab-1").unwrap(),

@@ -56,7 +56,7 @@ export const WELCOME = {
   node: 'n1',
   who: { customer: 'anna' },
   name: 'Anna',
-  supervisor: false,
+  role: 'operator',
   desk: null,
   now: 0,
   expires_at: 0,

@@ -651,6 +651,12 @@
  */
 
 /**
+ * What somebody of the bank is at their desk. What each may see and do is in the table of rights.
+ *
+ * @typedef {'operator' | 'supervisor' | 'chief_specialist' | 'auditor'} StaffRole
+ */
+
+/**
  * An event at its place in a stream.
  *
  * @typedef {{ at: Timestamp, event: Event, hash: ChainHash, seq: Seq, visibility: Visibility }} StreamEvent
@@ -729,9 +735,9 @@
  *   name: string,
  *   node: NodeId,
  *   now: Timestamp,
+ *   role?: StaffRole | null,
  *   session: SessionId,
  *   stream_key?: string | null,
- *   supervisor: boolean,
  *   who: Participant,
  *   window: number,
  * }} Welcome

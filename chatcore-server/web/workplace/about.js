@@ -69,7 +69,7 @@ export class About {
     const { i18n, desk, name } = this.#options;
     const own = typeof author !== 'string' && 'staff' in author && author.staff === desk.me;
     const label = i18n.t('about.remove');
-    const remove = may && (own || desk.supervisor) && h('button', { type: 'button', class: 'bare', 'aria-label': label, title: label, onclick: () => this.#remove(note) }, icon('trash'));
+    const remove = may && (own || desk.removes) && h('button', { type: 'button', class: 'bare', 'aria-label': label, title: label, onclick: () => this.#remove(note) }, icon('trash'));
     const text = body !== 'erased' && 'text' in body ? body.text : i18n.t('message.erased');
     return h('li', { 'data-note': note }, h('p', { class: 'text' }, text), h('div', { class: 'meta' }, h('span', {}, `${name(author)} · ${i18n.stamp(at)}`), remove));
   }

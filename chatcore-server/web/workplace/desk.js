@@ -24,7 +24,12 @@ export class Desk {
   }
 
   get supervisor() {
-    return this.#store.client.welcome?.supervisor ?? false;
+    return ['supervisor', 'chief_specialist'].includes(this.#store.client.welcome?.role ?? '');
+  }
+
+  /** Whether this person may take away what others wrote. */
+  get removes() {
+    return this.#store.client.welcome?.role === 'supervisor';
   }
 
   get online() {
@@ -54,7 +59,7 @@ export class Desk {
     const waiting = this.#store.board.waits(dialog.id) !== null;
     const tended = mine || this.supervisor;
     return {
-      take: waiting,
+      take: waiting && this.#store.client.welcome?.role !== 'auditor',
       assign: this.supervisor && (waiting || (this.owner(dialog) !== null && phase !== 'closed')),
       answer: mine && (phase === 'assigned' || phase === 'on_hold'),
       note: tended || (phase === 'closed' && this.#closedByMe(dialog)),

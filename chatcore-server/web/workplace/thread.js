@@ -253,7 +253,7 @@ export class Thread {
         const own = dialog !== null && desk.may(dialog).answer && entry.kind === 'message' && typeof entry.author !== 'string' && 'staff' in entry.author && entry.author.staff === desk.me;
         const text = entry.body !== null && 'text' in entry.body;
         const resend = dialog !== null && desk.may(dialog).answer && text && entry.undelivered !== null;
-        return { press: false, edit: own && text, resend, remove: own || (desk.supervisor && entry.kind === 'message' && dialog?.phase !== 'closed') };
+        return { press: false, edit: own && text, resend, remove: own || (desk.removes && entry.kind === 'message' && dialog?.phase !== 'closed') };
       },
       quoted: (seq) => this.#dialog?.entry(seq) ?? null,
       press: () => {},

@@ -9,7 +9,7 @@ use crate::{
     clock::{Clock, Timestamp},
     content::Content,
     dialog::{CustomerCommand, Open},
-    identity::{Assurance, Identity, Proof, Who},
+    identity::{Assurance, Identity, Proof, StaffRole, Who},
     ids::{ChannelId, CustomerId, DeviceId, NodeId, Offset, Partition, StaffId},
     journal::Log,
     memory,
@@ -40,7 +40,7 @@ fn olga() -> Who {
     Who::Staff {
         id: StaffId::try_new("olga").unwrap(),
         desk: DeskId::try_new("main").unwrap(),
-        supervisor: false,
+        role: StaffRole::Operator,
     }
 }
 

@@ -235,7 +235,7 @@ impl Aggregate {
         let cx = Context {
             at,
             author: input.record.author.clone(),
-            supervisor: input.record.supervisor,
+            rights: input.record.rights.clone(),
             assurance: input.record.assurance,
             withdraw: redaction.map(|r| r.withdraw.clone()).unwrap_or_default(),
             next_dialog: input.next_dialog,

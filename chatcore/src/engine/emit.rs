@@ -140,7 +140,7 @@ async fn follow(cx: &Context, partition: Partition, job: &Job) -> Result<Vec<Pen
                 trace: decision.trace.clone(),
                 target: follow_up.target.clone(),
                 author: Participant::System,
-                supervisor: false,
+                rights: None,
                 assurance: None,
                 id: CommandId::FollowUp {
                     partition,

@@ -44,15 +44,39 @@ pub struct Identity {
 pub enum Who {
     /// A customer: sees and writes their own dialogs.
     Customer(CustomerId),
-    /// An operator of a desk; a supervisor also assigns, takes over, sees all of its dialogs.
+    /// Somebody of the bank, at a desk.
     Staff {
         /// Who.
         id: StaffId,
         /// Where they work.
         desk: DeskId,
-        /// Whether they supervise that desk.
-        supervisor: bool,
+        /// What they are there.
+        role: StaffRole,
     },
+}
+
+/// What somebody of the bank is at their desk. What each may see and do is in the table of rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum StaffRole {
+    /// Serves the desk's queues.
+    Operator,
+    /// Also assigns, takes over and sees all of the desk's dialogs.
+    Supervisor,
+    /// As a supervisor, but takes nothing away that others wrote.
+    ChiefSpecialist,
+    /// Sees all of the desk's dialogs and does nothing in them.
+    Auditor,
+}
+
+/// The rights that a command of staff carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaffRights {
+    /// Where they work.
+    pub desk: DeskId,
+    /// What they are there.
+    pub role: StaffRole,
 }
 
 /// How surely a person is who they say.
@@ -91,16 +115,16 @@ impl Identity {
         self.who.participant()
     }
 
-    /// Whether they supervise a desk.
+    /// The desk, and what they are there; none for a customer.
     #[must_use]
-    pub fn is_supervisor(&self) -> bool {
-        matches!(
-            self.who,
-            Who::Staff {
-                supervisor: true,
-                ..
-            }
-        )
+    pub fn staff_rights(&self) -> Option<StaffRights> {
+        match &self.who {
+            Who::Customer(_) => None,
+            Who::Staff { desk, role, .. } => Some(StaffRights {
+                desk: desk.clone(),
+                role: *role,
+            }),
+        }
     }
 }
 

@@ -163,7 +163,7 @@ impl Revocations {
 mod tests {
     use super::*;
     use crate::{
-        identity::{Assurance, Who},
+        identity::{Assurance, StaffRole, Who},
         ids::{CustomerId, StaffId},
     };
 
@@ -206,7 +206,7 @@ mod tests {
         staff.who = Who::Staff {
             id: StaffId::literal("anna"),
             desk: crate::ids::DeskId::literal("main"),
-            supervisor: false,
+            role: StaffRole::Operator,
         };
         assert!(!all.ends(&staff), "a namesake");
     }

@@ -24,7 +24,7 @@ impl DeskState {
     #[must_use]
     pub fn decide(&self, command: &DeskCommand, cx: &Context, policies: &Policies) -> Decided {
         let mut draft = Draft::new(self, cx, policies);
-        let outcome = match authorise(command, cx) {
+        let outcome = match self.authorise(command, cx) {
             Ok(()) => draft.take_in(command),
             Err(why) => Err(why),
         };
@@ -32,6 +32,22 @@ impl DeskState {
             draft.match_all();
         }
         draft.finish(outcome)
+    }
+
+    /// Refuses whoever may not, by the table of rights. That a participant is who they say was
+    /// checked at admission.
+    fn authorise(&self, command: &DeskCommand, cx: &Context) -> Result<(), Rejection> {
+        let role = Role::of(&cx.author, cx.rights.as_ref());
+        let action = Action::at_desk(command, &cx.author);
+        let rights = cx.rights.as_ref();
+        let relations = rights.map_or(Relations::NONE, |rights| {
+            Relations::to_desk(&rights.desk, self.desk())
+        });
+        if may(role, action, relations) {
+            Ok(())
+        } else {
+            Err(Rejection::Forbidden)
+        }
     }
 }
 
@@ -95,18 +111,6 @@ impl Draft<'_> {
             DeskTimer::Match => {}
         }
         Ok(None)
-    }
-}
-
-/// Refuses whoever may not, by the table of rights. That a participant is who they say, and of
-/// this desk, was checked at admission.
-fn authorise(command: &DeskCommand, cx: &Context) -> Result<(), Rejection> {
-    let role = Role::of(&cx.author, cx.supervisor);
-    let action = Action::at_desk(command, &cx.author);
-    if may(role, action, Relations::DESK) {
-        Ok(())
-    } else {
-        Err(Rejection::Forbidden)
     }
 }
 

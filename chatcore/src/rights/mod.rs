@@ -18,7 +18,7 @@ use std::{fmt, ops::BitOr};
 
 use crate::{
     dialog::Phase,
-    identity::Who,
+    identity::{StaffRights, StaffRole, Who},
     ids::{DeskId, Participant},
     record::Access,
 };
@@ -32,6 +32,10 @@ pub enum Role {
     Operator,
     /// Leads a desk.
     Supervisor,
+    /// Leads it too, and takes nothing away that others wrote.
+    ChiefSpecialist,
+    /// Sees, and does nothing.
+    Auditor,
     /// Answers before people do.
     Bot,
     /// chatcore itself and the bank's systems.
@@ -40,23 +44,36 @@ pub enum Role {
 
 impl Role {
     /// Each of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Customer,
         Self::Operator,
         Self::Supervisor,
+        Self::ChiefSpecialist,
+        Self::Auditor,
         Self::Bot,
         Self::System,
     ];
 
-    /// Of the author of a command, with the rights that it carries.
+    /// Of the author of a command, with the rights that it carries. Staff without any have the
+    /// fewest.
     #[must_use]
-    pub fn of(author: &Participant, supervisor: bool) -> Self {
+    pub fn of(author: &Participant, rights: Option<&StaffRights>) -> Self {
         match author {
             Participant::Customer(_) => Self::Customer,
-            Participant::Staff(_) if supervisor => Self::Supervisor,
-            Participant::Staff(_) => Self::Operator,
+            Participant::Staff(_) => rights.map_or(Self::Auditor, |rights| rights.role.into()),
             Participant::Bot => Self::Bot,
             Participant::System => Self::System,
+        }
+    }
+}
+
+impl From<StaffRole> for Role {
+    fn from(role: StaffRole) -> Self {
+        match role {
+            StaffRole::Operator => Self::Operator,
+            StaffRole::Supervisor => Self::Supervisor,
+            StaffRole::ChiefSpecialist => Self::ChiefSpecialist,
+            StaffRole::Auditor => Self::Auditor,
         }
     }
 }
@@ -65,10 +82,7 @@ impl From<&Who> for Role {
     fn from(who: &Who) -> Self {
         match who {
             Who::Customer(_) => Self::Customer,
-            Who::Staff {
-                supervisor: true, ..
-            } => Self::Supervisor,
-            Who::Staff { .. } => Self::Operator,
+            Who::Staff { role, .. } => (*role).into(),
         }
     }
 }

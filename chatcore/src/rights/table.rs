@@ -18,15 +18,20 @@ struct Row {
     customer: Relations,
     operator: Relations,
     supervisor: Relations,
+    chief_specialist: Relations,
+    auditor: Relations,
     bot: Relations,
     system: Relations,
 }
 
+/// Of what people do.
 const fn people(customer: Relations, operator: Relations, supervisor: Relations) -> Row {
     Row {
         customer,
         operator,
         supervisor,
+        chief_specialist: supervisor,
+        auditor: NONE,
         bot: NONE,
         system: NONE,
     }
@@ -36,13 +41,17 @@ impl Row {
     const fn of(action: Action) -> Self {
         use Action as A;
         match action {
-            A::Look => people(OWN, HELD.and(Relations::WAITS), LED),
+            A::Look => people(OWN, HELD.and(Relations::WAITS), LED).seen_by_auditors(DESK),
             A::See => people(OWN, HOLDER, HOLDER.and(DESK)),
-            A::SeeBoard | A::Take | A::Begin | A::OwnStatus => people(NONE, DESK, DESK),
-            A::SeeInternal => people(NONE, ANY, ANY),
+            A::SeeInternal => people(NONE, ANY, ANY).seen_by_auditors(ANY),
+            A::SeeBoard => people(NONE, DESK, DESK).seen_by_auditors(DESK),
+            A::Take | A::Begin | A::OwnStatus => people(NONE, DESK, DESK),
             A::SeeCustomer | A::Open | A::Write | A::AskPerson | A::Rate => people(OWN, NONE, NONE),
             A::Message | A::Edit | A::Close => people(OWN, HOLDER, HOLDER),
-            A::Delete => people(OWN, HOLDER, LED),
+            A::Delete => Self {
+                chief_specialist: HOLDER,
+                ..people(OWN, HOLDER, LED)
+            },
             A::Transfer | A::ReturnToQueue | A::Hold | A::Resume | A::WrapUp => {
                 people(NONE, HOLDER, HOLDER)
             }
@@ -50,20 +59,28 @@ impl Row {
                 people(NONE, HELD, LED)
             }
             A::Reopen | A::Cursor => people(OWN, HELD, LED),
-            A::DeleteOthers | A::RemoveOthersNote => people(NONE, NONE, LED),
-            A::OthersStatus | A::Assign => people(NONE, NONE, DESK),
-            A::System | A::Emergency | A::Link => Self {
-                system: ANY,
+            A::DeleteOthers | A::RemoveOthersNote => Self {
+                chief_specialist: NONE,
                 ..people(NONE, NONE, LED)
             },
+            A::OthersStatus | A::Assign => people(NONE, NONE, DESK),
+            A::System | A::Emergency => people(NONE, NONE, LED).done_by_system(),
+            A::Link | A::Internal => people(NONE, NONE, NONE).done_by_system(),
             A::BotAnswer => Self {
                 bot: ANY,
                 ..people(NONE, NONE, NONE)
             },
-            A::Internal => Self {
-                system: ANY,
-                ..people(NONE, NONE, NONE)
-            },
+        }
+    }
+
+    const fn seen_by_auditors(self, auditor: Relations) -> Self {
+        Self { auditor, ..self }
+    }
+
+    const fn done_by_system(self) -> Self {
+        Self {
+            system: ANY,
+            ..self
         }
     }
 
@@ -72,6 +89,8 @@ impl Row {
             Role::Customer => self.customer,
             Role::Operator => self.operator,
             Role::Supervisor => self.supervisor,
+            Role::ChiefSpecialist => self.chief_specialist,
+            Role::Auditor => self.auditor,
             Role::Bot => self.bot,
             Role::System => self.system,
         }
@@ -102,9 +121,12 @@ pub const fn may(role: Role, action: Action, relations: Relations) -> bool {
 pub fn as_markdown() -> String {
     let mut text = String::from("| action |");
     for role in Role::ALL {
-        text.push_str(&format!(" {} |", format!("{role:?}").to_lowercase()));
+        text.push_str(&format!(
+            " {} |",
+            snake(&format!("{role:?}")).replace('_', " ")
+        ));
     }
-    text.push_str("\n| --- | --- | --- | --- | --- | --- |\n");
+    text.push_str("\n| --- | --- | --- | --- | --- | --- | --- | --- |\n");
     for action in Action::ALL {
         text.push_str(&format!("| `{}` |", snake(&format!("{action:?}"))));
         for role in Role::ALL {

@@ -60,7 +60,7 @@ const EXPECTED: &[(Action, &str)] = &[
     (Action::Cursor, ALSO_CUSTOMER),
     (Action::System, SAID_BY_BANK),
     (Action::Emergency, SAID_BY_BANK),
-    (Action::Link, SAID_BY_BANK),
+    (Action::Link, "system:*"),
     (Action::Take, "operator:desk supervisor:desk"),
     (Action::Begin, "operator:desk supervisor:desk"),
     (Action::OwnStatus, "operator:desk supervisor:desk"),
@@ -91,15 +91,36 @@ fn name(role: Role) -> String {
 #[test]
 fn every_cell_is_as_it_is_written_down() {
     assert_eq!(EXPECTED.len(), Action::ALL.len());
+    let takes_away = [
+        Action::Delete,
+        Action::DeleteOthers,
+        Action::RemoveOthersNote,
+    ];
     for ((action, expected), listed) in EXPECTED.iter().zip(Action::ALL) {
         assert_eq!(action, listed);
-        let expected: Vec<_> = expected.split_whitespace().collect();
+        let mut expected: Vec<_> = expected.split_whitespace().map(str::to_owned).collect();
+        let chief = expected
+            .iter()
+            .filter(|cell| cell.starts_with("supervisor:"));
+        let chief: Vec<_> = chief
+            .map(|cell| cell.replace("supervisor", "chiefspecialist"))
+            .collect();
+        if !takes_away.contains(action) {
+            expected.extend(chief);
+        } else if *action == Action::Delete {
+            expected.push("chiefspecialist:holder".to_owned());
+        }
+        match action {
+            Action::Look | Action::SeeBoard => expected.push("auditor:desk".to_owned()),
+            Action::SeeInternal => expected.push("auditor:*".to_owned()),
+            _ => {}
+        }
         for role in Role::ALL {
             let role_name = name(role);
             for (relation, relations) in RELATIONS {
                 let cell = format!("{role_name}:{relation}");
                 let any = format!("{role_name}:*");
-                let should = expected.contains(&cell.as_str()) || expected.contains(&any.as_str());
+                let should = expected.contains(&cell) || expected.contains(&any);
                 assert_eq!(may(role, *action, relations), should, "{action:?} {cell}");
             }
         }
@@ -125,7 +146,10 @@ fn one_thing_that_somebody_is_to_a_dialog_suffices_and_never_takes_away() {
 #[test]
 fn only_what_is_chatcores_own_takes_whoever_one_is() {
     for action in Action::ALL {
-        for role in [Role::Customer, Role::Operator, Role::Supervisor] {
+        for role in Role::ALL
+            .into_iter()
+            .filter(|r| !matches!(r, Role::Bot | Role::System))
+        {
             let open = may(role, *action, Relations::NONE);
             assert_eq!(
                 open,
@@ -149,5 +173,17 @@ fn a_supervisor_may_what_an_operator_may() {
                 "{action:?}"
             );
         }
+    }
+}
+
+#[test]
+fn an_auditor_sends_nothing() {
+    for action in Action::ALL {
+        let sees = matches!(
+            action,
+            Action::Look | Action::SeeInternal | Action::SeeBoard
+        );
+        let some = must_be(Role::Auditor, *action) != Relations::NONE;
+        assert_eq!(some, sees, "{action:?}");
     }
 }

@@ -69,6 +69,7 @@ pub fn access_of_empty(stream: &StreamId) -> Option<Access> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::StaffRole;
     use crate::{
         dialog::Phase,
         ids::{CustomerId, DeskId, OwnerEpoch, StaffId},
@@ -78,7 +79,11 @@ mod tests {
         Who::Staff {
             id: StaffId::try_new(id).unwrap(),
             desk: DeskId::try_new(desk).unwrap(),
-            supervisor,
+            role: if supervisor {
+                StaffRole::Supervisor
+            } else {
+                StaffRole::Operator
+            },
         }
     }
 

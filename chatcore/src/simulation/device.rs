@@ -18,7 +18,7 @@ use crate::{
     content::Content,
     dialog::Phase,
     error::{ErrorKind, Result},
-    identity::{Assurance, Identity, Who},
+    identity::{Assurance, Identity, StaffRole, Who},
     ids::{DeviceId, DialogId, StreamId, Target},
     record::{Command, CommandId, Event, Outcome, Position, Reply},
     routing::{Board, CloseCode, Connect, DialogView, SessionEvent, StreamState},
@@ -120,7 +120,7 @@ impl Device {
         matches!(
             self.who,
             Who::Staff {
-                supervisor: true,
+                role: StaffRole::Supervisor,
                 ..
             }
         )

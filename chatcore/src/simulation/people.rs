@@ -14,7 +14,7 @@ use crate::{
     content::Content,
     dialog::{CustomerCommand, Message, Open, Phase, TransferTo},
     error::Result,
-    identity::{Revoked, Who},
+    identity::{Revoked, StaffRole, Who},
     ids::{ChannelId, CustomerId, DialogId, Label, OwnerEpoch, Seq, StaffId, StreamId, Target},
     queue::{DeskCommand, OperatorStatus},
     record::Command,
@@ -71,7 +71,11 @@ impl People {
             let who = Who::Staff {
                 id: id.clone(),
                 desk: scene::desk(),
-                supervisor: number == 0,
+                role: if number == 0 {
+                    StaffRole::Supervisor
+                } else {
+                    StaffRole::Operator
+                },
             };
             operators.push(Operator {
                 id,

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use chatcore::{
     content::{ContentKind, Sealed},
     dialog::{CustomerCommand, DialogSettings, Message, Open, TransferTo},
+    identity::{StaffRights, StaffRole},
     ids::{
         ChannelId, CustomerId, DeskId, DeviceId, DialogId, Label, Node, NodeEpoch, NodeId,
         OwnerEpoch, Participant, Partition, QueueId, QueueRef, Seq, SessionId, StaffId, Target,
@@ -100,7 +101,10 @@ impl Writer {
             trace: None,
             target,
             author: author.clone(),
-            supervisor: false,
+            rights: author.staff().map(|_| StaffRights {
+                desk: DeskId::try_new("main").unwrap(),
+                role: StaffRole::Operator,
+            }),
             assurance: None,
             id,
             redaction: None,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chatcore::{
     content::Sealed,
     dialog::*,
-    identity::Assurance,
+    identity::{Assurance, StaffRights, StaffRole},
     ids::*,
     queue::*,
     record::{
@@ -407,7 +407,7 @@ pub(crate) fn record(id: CommandId) -> CommandRecord {
         )),
         target: Target::Customer(customer("anna")),
         author: Participant::Customer(customer("anna")),
-        supervisor: false,
+        rights: None,
         assurance: Some(Assurance::Authenticated),
         id,
         redaction: Some(Redaction {
@@ -469,7 +469,10 @@ pub(crate) fn records() -> Vec<(&'static str, CommandRecord)> {
         trace: None,
         target: Target::Desk(desk_id()),
         author: Participant::Staff(staff("olga")),
-        supervisor: true,
+        rights: Some(StaffRights {
+            desk: desk_id(),
+            role: StaffRole::Supervisor,
+        }),
         assurance: None,
         reply_to: None,
         body: Bytes::from_static(&[2, 0xc0]),

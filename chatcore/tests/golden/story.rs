@@ -8,7 +8,7 @@ use chatcore::{
     content::Sealed,
     dialog::*,
     engine::{Aggregate, Input, Machine, Published},
-    identity::Assurance,
+    identity::{Assurance, StaffRights, StaffRole},
     ids::*,
     queue::*,
     record::{self, Command, CommandId, CommandRecord, Decision, EventRecord, Verdict, encode},
@@ -117,7 +117,6 @@ impl Teller {
         let mut record = of(who.clone(), target, (id, encode(&command).unwrap()));
         record.settled = settled;
         record.digest = *n;
-        record.supervisor = *who == Participant::Staff(staff("boss"));
         self.write(&record);
         self.settle();
     }
@@ -139,8 +138,15 @@ fn of(author: Participant, target: Target, (id, body): (CommandId, Bytes)) -> Co
         tenant: TenantId::single(),
         trace: None,
         target,
+        rights: author.staff().map(|id| StaffRights {
+            desk: DeskId::try_new("main").unwrap(),
+            role: if *id == staff("boss") {
+                StaffRole::Supervisor
+            } else {
+                StaffRole::Operator
+            },
+        }),
         author,
-        supervisor: false,
         assurance,
         id,
         redaction: None,

@@ -16,7 +16,7 @@ use chatcore::{
     content::Content,
     dialog::{CustomerCommand, DialogEvent, Message, Open},
     error::Result,
-    identity::{Assurance, Identity, Proof, Who},
+    identity::{Assurance, Identity, Proof, StaffRole, Who},
     ids::{
         ChannelId, CustomerId, DeskId, DeviceId, DialogId, Node, OwnerEpoch, QueueId, Seq, StaffId,
         StreamId, Target,
@@ -170,7 +170,11 @@ pub(crate) fn staff(id: &str, supervisor: bool) -> Who {
     Who::Staff {
         id: StaffId::try_new(id).unwrap(),
         desk: desk(),
-        supervisor,
+        role: if supervisor {
+            StaffRole::Supervisor
+        } else {
+            StaffRole::Operator
+        },
     }
 }
 

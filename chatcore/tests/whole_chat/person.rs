@@ -7,7 +7,7 @@ use chatcore::{
     clock::Timestamp,
     content::Content,
     dialog::DialogEvent,
-    identity::{Assurance, Identity, Proof, Who},
+    identity::{Assurance, Identity, Proof, StaffRole, Who},
     ids::{CustomerId, DeskId, DeviceId, DialogId, Participant, StaffId, StreamId, Target},
     queue::DeskCommand,
     record::{Accepted, Command, CursorMove, Event, Outcome, Position, Reply},
@@ -58,7 +58,7 @@ impl Person {
         Self::new(Who::Staff {
             id: StaffId::try_new(id).unwrap(),
             desk: DeskId::try_new("main").unwrap(),
-            supervisor: false,
+            role: StaffRole::Operator,
         })
     }
 

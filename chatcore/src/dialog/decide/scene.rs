@@ -238,7 +238,7 @@ impl<'a> Scene<'a> {
     }
 
     fn role(&self) -> Role {
-        Role::of(&self.cx.author, self.cx.supervisor)
+        Role::of(&self.cx.author, self.cx.rights.as_ref())
     }
 
     fn relations(&self) -> Relations {
@@ -246,9 +246,11 @@ impl<'a> Scene<'a> {
             Author::Customer => Relations::OWN,
             Author::Staff(id) => {
                 let closed = self.dialog.phase == Phase::Closed;
+                let rights = self.cx.rights.as_ref();
+                let desk = rights.map(|rights| &rights.desk);
                 Relations::HOLDER.when(!closed && self.dialog.operator() == Some(id))
                     | Relations::LAST_HOLDER.when(closed && self.dialog.last_owner() == Some(id))
-                    | Relations::DESK.when(self.cx.supervisor)
+                    | Relations::DESK.when(desk == Some(&self.dialog.desk))
             }
             Author::Bot | Author::System => Relations::NONE,
         }

@@ -15,21 +15,25 @@ use crate::{
 };
 
 impl CustomerState {
-    /// By the bank's systems or a supervisor: shown once in every dialog that is not closed, or in
-    /// the one that is named. With no such dialog there is nobody to show it to, which is no mistake.
+    /// By the bank's systems in every dialog that is not closed, or in the one that is named, where
+    /// whoever leads its desk may as well; shown once. With no such dialog there is nobody to show it to, which is no mistake.
     pub(super) fn emergency(
         &self,
         cx: &Context,
         only: Option<DialogId>,
         (incident, body): (&Label, &Sealed),
     ) -> Verdict {
-        self.allows(cx, Action::Emergency)?;
-        fits(body)?;
-        if let Some(dialog) = only
-            && Scene::new(self, cx, dialog)?.dialog.phase == Phase::Closed
-        {
-            return Err(Rejection::Closed);
+        match only {
+            Some(dialog) => {
+                let scene = Scene::new(self, cx, dialog)?;
+                scene.allows(Action::Emergency)?;
+                if scene.dialog.phase == Phase::Closed {
+                    return Err(Rejection::Closed);
+                }
+            }
+            None => self.allows(cx, Action::Emergency)?,
         }
+        fits(body)?;
         let open: Vec<_> = self
             .dialogs()
             .filter(|(id, _)| only.is_none_or(|only| only == *id))
@@ -53,7 +57,7 @@ impl CustomerState {
         }))
     }
 
-    /// By the bank's systems or a supervisor. The other one is told and tells back, which finds
+    /// By the bank's systems. The other one is told and tells back, which finds
     /// the link in place: that ends it. One that has as many links as it may keeps the link one-
     /// sided; nothing is moved, so nothing depends on both sides.
     pub(super) fn link(&self, cx: &Context, other: &CustomerId) -> Verdict {
@@ -109,8 +113,8 @@ impl CustomerState {
     /// Refuses whoever may not, by the table of rights.
     fn allows(&self, cx: &Context, action: Action) -> Result<(), Rejection> {
         Author::of(cx, &self.customer)?;
-        let role = Role::of(&cx.author, cx.supervisor);
-        if may(role, action, Relations::DESK.when(cx.supervisor)) {
+        let role = Role::of(&cx.author, cx.rights.as_ref());
+        if may(role, action, Relations::NONE) {
             Ok(())
         } else {
             Err(Rejection::Forbidden)

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     content::{ContentKind, Sealed},
-    identity::Assurance,
+    identity::{Assurance, StaffRights, StaffRole},
     ids::{
         ChannelId, CustomerId, DeskId, DialogId, GrantId, Label, NoteId, OwnerEpoch, Participant,
         QueueId, QueueRef, Seq, StaffId, StreamId, Target,
@@ -145,9 +145,14 @@ impl World {
         Context {
             at: self.at,
             author: author.clone(),
-            supervisor: author
-                .staff()
-                .is_some_and(|id| self.supervisors.contains(id)),
+            rights: author.staff().map(|id| StaffRights {
+                desk: DeskId::literal("main"),
+                role: if self.supervisors.contains(id) {
+                    StaffRole::Supervisor
+                } else {
+                    StaffRole::Operator
+                },
+            }),
             assurance: matches!(author, Participant::Customer(_)).then_some(Assurance::Known),
             withdraw: self.withdraw.clone(),
             next_dialog: self.next_dialog,

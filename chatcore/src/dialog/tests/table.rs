@@ -302,7 +302,7 @@ const TABLE: &[Row] = &[
         ("igor", NOT_OWNER), ("chief", ALWAYS),
     ]),
     ("system", &[("chief", "ok ok ok ok ok closed"), ("system", "ok ok ok ok ok closed")]),
-    ("emergency", &[("chief", "ok ok ok ok ok same"), ("system", "ok ok ok ok ok same")]),
+    ("emergency", &[("system", "ok ok ok ok ok same")]),
     ("undelivered", &[("system", "unknown_message unknown_message ok ok ok ok")]),
     ("undelivered_customers", &[("system", "not_yours not_yours not_yours not_yours not_yours not_yours")]),
     // What is written down.
@@ -320,7 +320,7 @@ const TABLE: &[Row] = &[
         ("olga",     "not_owner not_owner ok ok ok ok"),
         ("igor", NEVER_OWNED), ("chief", ALWAYS),
     ]),
-    ("link", &[("chief", ALWAYS), ("system", ALWAYS)]),
+    ("link", &[("system", ALWAYS)]),
     // The life.
     ("open", &[("customer", "same same same same ok ok")]),
     ("write", &[("customer", ALWAYS)]),

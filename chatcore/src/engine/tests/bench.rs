@@ -16,6 +16,7 @@ use crate::{
     dialog::{CustomerCommand, DialogSettings, Open},
     engine::{Aggregate, Engine, EngineConfig, EngineStats, Machine},
     error::Result,
+    identity::{StaffRights, StaffRole},
     ids::{
         ChannelId, CustomerId, DeskId, Node, NodeEpoch, NodeId, Offset, Participant, Partition,
         Target, TenantId,
@@ -192,8 +193,11 @@ pub(super) fn internal(
         tenant: TenantId::single(),
         trace: None,
         target,
+        rights: author.staff().map(|_| StaffRights {
+            desk: DeskId::literal("main"),
+            role: StaffRole::Operator,
+        }),
         author,
-        supervisor: false,
         assurance: None,
         id: CommandId::Internal,
         redaction: None,

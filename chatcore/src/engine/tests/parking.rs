@@ -28,7 +28,7 @@ fn command(n: u64, body: Bytes) -> CommandRecord {
         trace: None,
         target: Target::Customer(anna()),
         author: Participant::Customer(anna()),
-        supervisor: false,
+        rights: None,
         assurance: None,
         id: CommandId::Client {
             device: DeviceId::try_new("phone").unwrap(),

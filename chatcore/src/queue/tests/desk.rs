@@ -7,6 +7,7 @@ use crate::{
     clock::Timestamp,
     content::Sealed,
     dialog::{CustomerCommand, Grant, Rejection},
+    identity::{StaffRights, StaffRole},
     ids::{
         ChannelId, CustomerId, DeskId, DialogId, GrantId, NodeEpoch, NodeId, OwnerEpoch,
         Participant, QueueId, StaffId, StreamId, Target,
@@ -77,8 +78,15 @@ impl Desk {
     ) -> Decided {
         let cx = Context {
             at: self.at,
+            rights: author.staff().map(|_| StaffRights {
+                desk: self.state.desk().clone(),
+                role: if supervisor {
+                    StaffRole::Supervisor
+                } else {
+                    StaffRole::Operator
+                },
+            }),
             author,
-            supervisor,
             assurance: None,
             withdraw: Vec::new(),
             next_dialog: DialogId(0),

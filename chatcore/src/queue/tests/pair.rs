@@ -12,8 +12,10 @@ use crate::{
     clock::Timestamp,
     content::Sealed,
     dialog::{CustomerCommand, CustomerState, DialogSettings, Open, Phase, TransferTo},
+    identity::{StaffRights, StaffRole},
     ids::{
-        ChannelId, DialogId, GrantId, Label, OwnerEpoch, Participant, QueueRef, StreamId, Target,
+        ChannelId, DeskId, DialogId, GrantId, Label, OwnerEpoch, Participant, QueueRef, StreamId,
+        Target,
     },
     machine::Context,
     queue::{Assignment, DeskCommand, OperatorStatus, Presence},
@@ -292,8 +294,11 @@ impl Customer {
     fn take_in(&mut self, at: Timestamp, author: Participant, command: &CustomerCommand<Sealed>) {
         let cx = Context {
             at,
+            rights: author.staff().map(|_| StaffRights {
+                desk: DeskId::literal("main"),
+                role: StaffRole::Operator,
+            }),
             author,
-            supervisor: false,
             assurance: None,
             withdraw: Vec::new(),
             next_dialog: self.next_dialog,

@@ -8,6 +8,7 @@ use crate::record::Position;
 use crate::{
     clock::Timestamp,
     dialog::{CustomerTimer, Grant, Granted, HandOver, Message, Open, TransferTo},
+    identity::StaffRole,
     ids::{CustomerId, DeskId, GrantId, Label, OwnerEpoch, QueueId, QueueRef, Seq, StaffId},
     queue::{DeskConfig, DeskTimer, NodeName, OperatorStatus, Wait},
 };
@@ -39,7 +40,11 @@ fn operator(id: &str, supervisor: bool) -> Who {
     Who::Staff {
         id: StaffId::try_new(id).unwrap(),
         desk: main_desk(),
-        supervisor,
+        role: if supervisor {
+            StaffRole::Supervisor
+        } else {
+            StaffRole::Operator
+        },
     }
 }
 

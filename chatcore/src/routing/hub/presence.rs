@@ -14,6 +14,7 @@ use crate::{
     ids::{DeskId, StaffId, Target},
     queue::{DeskCommand, NodeName},
     record::Command,
+    rights::{Action, Relations, Role, may},
 };
 
 /// The operators of this node.
@@ -33,7 +34,7 @@ struct Here {
 
 impl Operators {
     pub(super) fn came(&mut self, who: &Who) {
-        if let Who::Staff { id, desk, .. } = who {
+        if let Some((id, desk)) = serves(who) {
             let here = self.here.entry((desk.clone(), id.clone())).or_insert(Here {
                 sessions: 0,
                 told: Some(false),
@@ -44,7 +45,7 @@ impl Operators {
     }
 
     pub(super) fn went(&mut self, who: &Who) {
-        if let Who::Staff { id, desk, .. } = who
+        if let Some((id, desk)) = serves(who)
             && let Some(here) = self.here.get_mut(&(desk.clone(), id.clone()))
         {
             here.sessions = here.sessions.saturating_sub(1);
@@ -105,6 +106,16 @@ impl Operators {
     }
 }
 
+/// Whoever looks on only is not told of as one who serves.
+fn serves(who: &Who) -> Option<(&StaffId, &DeskId)> {
+    match who {
+        Who::Staff { id, desk, .. } if may(Role::from(who), Action::OwnStatus, Relations::DESK) => {
+            Some((id, desk))
+        }
+        _ => None,
+    }
+}
+
 impl Hub {
     /// Whether presence must be journaled.
     pub(crate) fn has_presence_to_tell(&self) -> bool {
@@ -151,6 +162,7 @@ impl Hub {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::StaffRole;
 
     #[test]
     fn whoever_comes_back_while_it_is_not_known_whether_they_went_is_told_anew() {
@@ -158,7 +170,7 @@ mod tests {
         let who = Who::Staff {
             id: id.clone(),
             desk: desk.clone(),
-            supervisor: false,
+            role: StaffRole::Operator,
         };
         for (came, then) in [(true, false), (false, true)] {
             let mut operators = Operators::default();

@@ -171,7 +171,7 @@ impl Shared {
             tenant: TenantId::single(),
             trace: self.trace.clone(),
             author: identity.participant(),
-            supervisor: identity.is_supervisor(),
+            rights: identity.staff_rights(),
             assurance: match identity.who {
                 Who::Customer(_) => Some(identity.assurance),
                 Who::Staff { .. } => None,

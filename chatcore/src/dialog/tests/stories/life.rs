@@ -1,5 +1,7 @@
 //! How a dialog begins, ends and goes on.
 
+use crate::identity::StaffRights;
+
 use super::*;
 
 /// The owner's hold, return from it, and wrap-up.
@@ -231,7 +233,7 @@ fn an_incident_is_shown_once_in_every_open_dialog() {
         incident: label(incident),
         body: text("down"),
     };
-    let shown = world.ok(&operator("chief"), &alarm("i1"));
+    let shown = world.ok(&SYSTEM, &alarm("i1"));
     assert_eq!(kinds(&shown), ["Emergency", "Emergency"]);
     assert_eq!(shown.outcome, Ok(Some(d)));
     assert_eq!(world.no(&SYSTEM, &alarm("i1")), Rejection::AlreadyDone);
@@ -258,6 +260,49 @@ fn an_incident_is_shown_once_in_every_open_dialog() {
         world.no(&operator("olga"), &alarm("i3")),
         Rejection::Forbidden
     );
+    let whole = world.no(&operator("chief"), &alarm("i3"));
+    assert_eq!(whole, Rejection::Forbidden, "not beyond the desk");
+}
+
+#[test]
+fn rights_are_judged_again_where_the_dialog_is_by_now() {
+    let (world, d, _) = World::in_phase(Phase::Assigned);
+    let note = Cmd::Note {
+        dialog: d,
+        body: text("n"),
+    };
+    let delete = Cmd::Delete {
+        dialog: d,
+        message: Seq(u64::MAX),
+        owner_epoch: None,
+    };
+    let outcome = |desk: &str, role, command: &Cmd| {
+        let mut cx = world.context(&operator("vera"));
+        cx.rights = Some(StaffRights {
+            desk: DeskId::try_new(desk).unwrap(),
+            role,
+        });
+        world.state.decide(command, &cx).outcome
+    };
+    let owned = Err(Rejection::NotOwner {
+        by: Some(StaffId::literal("olga")),
+    });
+    let unknown = Err(Rejection::UnknownMessage);
+    let forbidden = Err(Rejection::Forbidden);
+    use StaffRole::{Auditor, ChiefSpecialist, Operator, Supervisor};
+    assert_eq!(outcome("main", Supervisor, &note), Ok(Some(d)));
+    assert_eq!(outcome("main", ChiefSpecialist, &note), Ok(Some(d)));
+    assert_eq!(outcome("main", Supervisor, &delete), unknown);
+    assert_eq!(outcome("main", ChiefSpecialist, &delete), owned);
+    assert_eq!(outcome("main", Auditor, &note), forbidden);
+    for (desk, role) in [
+        ("cards", Supervisor),
+        ("cards", ChiefSpecialist),
+        ("main", Operator),
+    ] {
+        assert_eq!(outcome(desk, role, &note), owned, "{desk} {role:?}");
+        assert_eq!(outcome(desk, role, &delete), owned, "{desk} {role:?}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::{
     content::{ContentKind, Sealed},
     dialog::{CustomerCommand, DialogSettings, Message, Open},
     engine::{Aggregate, Input, reply},
-    identity::{Assurance, Who},
+    identity::{Assurance, StaffRights, StaffRole, Who},
     ids::{
         ChannelId, CustomerId, DeskId, DeviceId, DialogId, Label, Node, NodeEpoch, NodeId, Offset,
         OwnerEpoch, Participant, Partition, QueueId, Seq, SessionId, StaffId, StreamId, Target,
@@ -44,7 +44,7 @@ pub(super) fn operator(id: &str) -> Who {
     Who::Staff {
         id: StaffId::try_new(id).unwrap(),
         desk: desk(),
-        supervisor: false,
+        role: StaffRole::Operator,
     }
 }
 
@@ -282,8 +282,11 @@ impl World {
             tenant: TenantId::single(),
             trace: None,
             target: target.clone(),
+            rights: author.staff().map(|_| StaffRights {
+                desk: desk(),
+                role: StaffRole::Operator,
+            }),
             author,
-            supervisor: false,
             assurance: Some(Assurance::Known),
             id,
             redaction: None,
