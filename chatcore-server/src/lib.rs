@@ -42,7 +42,7 @@ use server::Server;
 ///   deadline, so that a few hundred slow clients would hold all connections;
 /// - **connections**: their number (a permit before `accept`), and new ones a second by address;
 /// - **writes**: a deadline, so that a client that stops reading can't hold an answer for ever;
-/// - **TLS**: its handshake's deadline, and that there is TLS at all: tokens travel in frames;
+/// - **TLS**: its handshake's deadline (as [`http::accept::Listener::with_tls`] has), and that there is TLS at all: tokens travel in frames;
 /// - **HTTP/1.1** for `/ws`: WebSocket over HTTP/2 is not offered.
 ///
 /// ```

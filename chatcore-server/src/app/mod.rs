@@ -1,6 +1,7 @@
 //! The whole server: storage, chat, effects, routes; run until a signal, then drained.
 
 mod drain;
+mod listen;
 mod parts;
 #[cfg(all(feature = "kafka", feature = "keydb"))]
 mod services;
@@ -8,7 +9,7 @@ mod services;
 pub(crate) mod shared;
 mod storage;
 
-use std::{io::Write as _, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io::Write as _, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use chatcore::{
@@ -20,16 +21,12 @@ use chatcore::{
     routing::SessionConfig,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::{Config, Storage, Tokens},
     dead_letters,
-    http::{
-        self,
-        accept::{AcceptLimits, serve},
-    },
+    http::{self, accept::serve},
     identity::{JwksAuthenticator, JwtAuthenticator, TokenRules, kept_secret},
     metrics,
     server::{Server, ServerOptions},
@@ -43,7 +40,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Runs the server until SIGTERM or SIGINT, then drains it; a second signal ends it at once.
 ///
-/// Prints `listening on http://ADDRESS` to standard output once it takes connections.
+/// Prints `listening on http://ADDRESS` (or https) to standard output once it takes connections.
 ///
 /// # Errors
 /// What kept it from starting, what made a part of it end by itself, or that the drain took longer
@@ -53,6 +50,8 @@ pub async fn run(config: Config) -> Result<()> {
     let metrics = metrics::install()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (tokens, demo) = authenticator(&config, Arc::clone(&clock)).await?;
+    // Before the storage, so that a wrong key is told at once.
+    let tls = listen::tls(&config).await?;
     let Some(storage) = opened(&config, &clock, &mut signals).await? else {
         return Ok(());
     };
@@ -65,7 +64,7 @@ pub async fn run(config: Config) -> Result<()> {
         drain_timeout: config.drain_timeout,
     };
     let server = Server::new(chat.clone(), tokens, options);
-    let listener = bind(config.listen).await?;
+    let listener = listen::bind(config.listen).await?;
     let address = listener.local_addr()?;
 
     let stop = CancellationToken::new();
@@ -75,29 +74,20 @@ pub async fn run(config: Config) -> Result<()> {
     parts.spawn("metrics", fold_histograms(metrics, stop.clone()));
     parts.spawn("watch", watch(server.clone(), stop.clone()));
     #[cfg(unix)]
-    if let Storage::Folder(folder) = &config.storage {
-        let (folder, ports, until) = (folder.clone(), storage.ports(), stop.clone());
-        parts.spawn("dead letters", async move {
-            dead_letters::desk::serve(folder, ports, until).await;
-            Ok(())
-        });
-    }
+    serve_dead_letters(&config, &storage, &parts, &stop);
     let connections = TaskTracker::new();
     let accept_until = CancellationToken::new();
-    let limits = AcceptLimits {
-        connections_max: config.connections_max,
-        ..AcceptLimits::default()
-    };
-    let router = http::router(server.clone());
+    let listener = listen::over(listener, tls, &parts, &stop);
+    let scheme = listener.scheme();
     let accepting = serve(
         listener,
-        router,
-        limits,
+        http::router(server.clone()),
+        listen::limits(&config),
         connections.clone(),
         accept_until.clone(),
     );
     parts.spawn("accept loop", async move { Ok(accepting.await?) });
-    say(&format!("listening on http://{address}"))?;
+    say(&format!("listening on {scheme}://{address}"))?;
     let role = chat.role().name();
     tracing::info!(%address, node = %chat.node().id, role, "listening");
 
@@ -137,9 +127,16 @@ async fn opened(
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener> {
-    let bound = TcpListener::bind(address).await;
-    bound.with_context(|| format!("can't listen on {address}; is it in use?"))
+/// Beside a folder, which nobody else can open: whoever looks after dead letters asks this process.
+#[cfg(unix)]
+fn serve_dead_letters(config: &Config, storage: &Opened, parts: &Parts, stop: &CancellationToken) {
+    if let Storage::Folder(folder) = &config.storage {
+        let (folder, ports, until) = (folder.clone(), storage.ports(), stop.clone());
+        parts.spawn("dead letters", async move {
+            dead_letters::desk::serve(folder, ports, until).await;
+            Ok(())
+        });
+    }
 }
 
 /// Folds histograms until the end: without it they grow between scrapes.

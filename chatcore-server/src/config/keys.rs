@@ -50,6 +50,8 @@ pub const KEYS: &[Key] = &[
     switch("demo", "Brings demo people with ready tokens; loopback only"),
     switch("demo_on_all_interfaces", "Lets the demo listen elsewhere than on loopback"),
     key("listen", "ADDRESS", "Where to listen; port 0 takes a free one [127.0.0.1:8080]"),
+    key("tls_certificate_file", "FILE", "Has the certificates to show, in PEM; read again by itself; with tls_key_file [no TLS]"),
+    key("tls_key_file", "FILE", "Has the key to the first of them, in PEM"),
     key("data", "FOLDER", "Where everything is kept; with Kafka the archive alone [chatcore-data]"),
     switch("ephemeral", "Keeps everything in memory, until the process ends"),
     key("kafka_brokers", "LIST", "Keeps the journal on this Kafka, by host:port; with keydb_url"),

@@ -6,6 +6,7 @@ mod keys;
 mod redaction;
 mod sources;
 mod storage;
+mod tls;
 mod tokens;
 
 pub use keys::{KEYS, Key};
@@ -26,6 +27,7 @@ use chatcore_redact::Patterns;
 use clap::ArgMatches;
 
 use crate::dead_letters::{self, Action};
+use crate::http::tls::TlsFiles;
 use crate::identity::{DEMO_DESK, demo_desk};
 use crate::rebuild::{self, Which};
 use crate::redact;
@@ -36,6 +38,8 @@ use sources::Sources;
 pub struct Config {
     /// Where it listens; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// What TLS is spoken with; plain without.
+    pub tls: Option<TlsFiles>,
     /// Where everything is kept.
     pub storage: Storage,
     /// This process's name; different for each node of a deployment.
@@ -153,6 +157,7 @@ impl Config {
     fn read(sources: &mut Sources) -> Option<Self> {
         let demo = sources.switch("demo");
         let listen = sources.parse("listen", "an address and port such as 127.0.0.1:8080");
+        let tls = tls::read(sources);
         let storage = storage::read(sources);
         let node = sources.parse("node", "1 to 64 letters, digits and ._-:@");
         let role = role(sources, storage.as_ref());
@@ -183,6 +188,7 @@ impl Config {
         }
         Some(Self {
             listen: listen?,
+            tls: tls?,
             storage: storage?,
             node: node?,
             role: role?,

@@ -7,20 +7,24 @@ use axum::{Router, body::Body, http::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::sleep,
+    time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service;
 
-use super::timed_io::TimedIo;
+use super::{timed_io::TimedIo, tls::Tls};
+use crate::metrics::{Metric, count};
 
 /// What a connection may take.
 #[derive(Debug, Clone)]
 pub struct AcceptLimits {
     /// Most connections at a time, WebSockets included; more wait in the system's backlog.
     pub connections_max: usize,
+    /// How long the handshake of TLS may take; the connection has its place meanwhile.
+    pub tls_timeout: Duration,
     /// From the first byte we wait for to the last byte of a request's head.
     pub header_timeout: Duration,
     /// Largest head of a request, in bytes (at least 8192).
@@ -30,10 +34,11 @@ pub struct AcceptLimits {
 }
 
 impl Default for AcceptLimits {
-    /// 10,000 connections, 5 s for a head of at most 16 KiB, 10 s for a write.
+    /// 10,000 connections, 5 s for the handshake of TLS, 5 s for a head of at most 16 KiB, 10 s for a write.
     fn default() -> Self {
         Self {
             connections_max: 10_000,
+            tls_timeout: Duration::from_secs(5),
             header_timeout: Duration::from_secs(5),
             header_bytes_max: 16 * 1024,
             write_timeout: Duration::from_secs(10),
@@ -48,18 +53,46 @@ pub struct ConnectionPermit(
     #[allow(dead_code, reason = "held, never read")] Arc<OwnedSemaphorePermit>,
 );
 
+/// Where connections come from: plain, or with TLS.
+#[derive(Debug)]
+pub struct Listener {
+    tcp: TcpListener,
+    tls: Option<Arc<Tls>>,
+}
+
+impl Listener {
+    /// Each connection begins with the handshake of TLS.
+    #[must_use]
+    pub fn with_tls(tcp: TcpListener, tls: Arc<Tls>) -> Self {
+        let tls = Some(tls);
+        Self { tcp, tls }
+    }
+
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+}
+
+impl From<TcpListener> for Listener {
+    /// Plain: behind what ends TLS.
+    fn from(tcp: TcpListener) -> Self {
+        Self { tcp, tls: None }
+    }
+}
+
 /// Accepts until `shutdown`, then lets what is under way finish. Each connection is a task of
 /// `tasks`. Returns when nothing more is accepted; `tasks` says when all have ended.
 ///
 /// # Errors
 /// When the listener itself fails. What a single connection does is never one.
 pub async fn serve(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     router: Router,
     limits: AcceptLimits,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
+    let Listener { tcp: listener, tls } = listener.into();
     let places = Arc::new(Semaphore::new(limits.connections_max));
     loop {
         let permit = tokio::select! {
@@ -77,8 +110,9 @@ pub async fn serve(
                     permit: ConnectionPermit(Arc::new(permit)),
                     router: router.clone(),
                     shutdown: shutdown.clone(),
+                    limits: limits.clone(),
                 };
-                tasks.spawn(connection.run(stream, limits.clone()));
+                tasks.spawn(connection.run(stream, tls.clone()));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -103,19 +137,43 @@ struct Connection {
     permit: ConnectionPermit,
     router: Router,
     shutdown: CancellationToken,
+    limits: AcceptLimits,
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream, limits: AcceptLimits) {
+    async fn run(self, stream: TcpStream, tls: Option<Arc<Tls>>) {
         // Without it a small frame waits for the acknowledgement of the one before.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "could not set TCP_NODELAY");
         }
-        let io = TokioIo::new(TimedIo::new(stream, limits.write_timeout));
+        let io = TimedIo::new(stream, self.limits.write_timeout);
+        let Some(tls) = tls else {
+            return self.speak(io).await;
+        };
+        let handshake = timeout(self.limits.tls_timeout, tls.accept(io));
+        let ended = self
+            .shutdown
+            .clone()
+            .run_until_cancelled_owned(handshake)
+            .await;
+        match ended {
+            Some(Ok(Ok(io))) => self.speak(io).await,
+            Some(Ok(Err(error))) => {
+                count(Metric::TlsRefused, "reason", "handshake");
+                tracing::debug!(%error, "a handshake of TLS failed");
+            }
+            Some(Err(_)) => count(Metric::TlsRefused, "reason", "timeout"),
+            None => {}
+        }
+    }
+
+    async fn speak(self, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let io = TokioIo::new(io);
         let Self {
             permit,
             router,
             shutdown,
+            limits,
         } = self;
         let service = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);

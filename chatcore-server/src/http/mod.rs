@@ -13,6 +13,7 @@ mod revocations;
 pub mod spec;
 pub(crate) mod streams;
 mod timed_io;
+pub mod tls;
 
 use axum::{
     Router,

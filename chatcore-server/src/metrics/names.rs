@@ -56,6 +56,8 @@ metrics! {
         "Connections closed by the server, by reason";
     TokensRefused: Counter, "chatcore_tokens_refused_total",
         "Tokens that were not valid, by reason";
+    TlsRefused: Counter, "chatcore_tls_refused_total",
+        "Connections that ended in the handshake of TLS, by reason";
     AdmitSeconds: Histogram, "chatcore_admit_seconds",
         "From the arrival of a command until it is appended or refused";
     Requests: Counter, "chatcore_http_requests_total",

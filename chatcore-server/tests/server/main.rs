@@ -23,4 +23,5 @@ mod redaction;
 mod revocation;
 mod secrecy;
 mod streaming;
+mod tls;
 mod tokens;

@@ -53,8 +53,10 @@ impl Process {
             .await
             .expect("it listens")
             .unwrap();
-        let address = line.trim().strip_prefix("listening on http://");
+        let address = line.trim().strip_prefix("listening on ");
         let address = address
+            .and_then(|url| url.split_once("://"))
+            .map(|(_, address)| address)
             .unwrap_or_else(|| panic!("it said `{line}`"))
             .to_owned();
         Self {
