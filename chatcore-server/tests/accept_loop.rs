@@ -8,8 +8,11 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use axum::{Router, routing::get};
-use chatcore_server::http::accept::{AcceptLimits, serve};
+use axum::{Router, extract::Request, routing::get};
+use chatcore_server::http::{
+    accept::{AcceptLimits, Listener, serve},
+    address::{ClientAddress, TrustedProxies},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -114,4 +117,31 @@ async fn a_request_under_way_is_finished_at_shutdown() {
     let answer = whole_answer(&mut socket).await;
     assert!(answer.len() > 64 * 1024 * 1024, "{} bytes", answer.len());
     timeout(LONG, tasks.wait()).await.expect("all tasks end");
+}
+
+#[tokio::test]
+async fn handlers_are_told_the_address_that_a_trusted_proxy_names() {
+    let whose = |request: Request| async move {
+        let address = request.extensions().get::<ClientAddress>();
+        address.map_or_else(String::new, |address| address.0.to_string())
+    };
+    let nobody = TrustedProxies::default();
+    let loopback = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
+    for (proxies, expected) in [(nobody, "127.0.0.1"), (loopback, "203.0.113.9")] {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = tcp.local_addr().unwrap();
+        let listener = Listener::from(tcp).with_trusted_proxies(proxies);
+        let router = Router::new().route("/", get(whose));
+        let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
+        let limits = AcceptLimits::default();
+        let serving = serve(listener, router, limits, tasks.clone(), shutdown.clone());
+        tasks.spawn(async move { serving.await.unwrap() });
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        let asked = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+                      x-forwarded-for: 203.0.113.9\r\n\r\n";
+        socket.write_all(asked).await.unwrap();
+        let answer = whole_answer(&mut socket).await;
+        assert!(answer.ends_with(expected), "{answer}");
+        shutdown.cancel();
+    }
 }

@@ -77,7 +77,8 @@ pub async fn run(config: Config) -> Result<()> {
     serve_dead_letters(&config, &storage, &parts, &stop);
     let connections = TaskTracker::new();
     let accept_until = CancellationToken::new();
-    let listener = listen::over(listener, tls, &parts, &stop);
+    let listener = listen::over(listener, tls, &parts, &stop)
+        .with_trusted_proxies(config.trusted_proxies.clone());
     let scheme = listener.scheme();
     let accepting = serve(
         listener,

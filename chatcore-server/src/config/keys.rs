@@ -52,6 +52,7 @@ pub const KEYS: &[Key] = &[
     key("listen", "ADDRESS", "Where to listen; port 0 takes a free one [127.0.0.1:8080]"),
     key("tls_certificate_file", "FILE", "Has the certificates to show, in PEM; read again by itself; with tls_key_file [no TLS]"),
     key("tls_key_file", "FILE", "Has the key to the first of them, in PEM"),
+    key("trusted_proxies", "LIST", "Whose X-Forwarded-For is believed: addresses or networks, by comma [none]"),
     key("data", "FOLDER", "Where everything is kept; with Kafka the archive alone [chatcore-data]"),
     switch("ephemeral", "Keeps everything in memory, until the process ends"),
     key("kafka_brokers", "LIST", "Keeps the journal on this Kafka, by host:port; with keydb_url"),

@@ -27,6 +27,7 @@ use chatcore_redact::Patterns;
 use clap::ArgMatches;
 
 use crate::dead_letters::{self, Action};
+use crate::http::address::{TrustedProxies, network};
 use crate::http::tls::TlsFiles;
 use crate::identity::{DEMO_DESK, demo_desk};
 use crate::rebuild::{self, Which};
@@ -40,6 +41,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// What TLS is spoken with; plain without.
     pub tls: Option<TlsFiles>,
+    /// Whose word on a client's address is believed.
+    pub trusted_proxies: TrustedProxies,
     /// Where everything is kept.
     pub storage: Storage,
     /// This process's name; different for each node of a deployment.
@@ -158,6 +161,8 @@ impl Config {
         let demo = sources.switch("demo");
         let listen = sources.parse("listen", "an address and port such as 127.0.0.1:8080");
         let tls = tls::read(sources);
+        let expected = "addresses or networks such as 10.0.0.0/8";
+        let proxies = sources.list("trusted_proxies", |one| network(one).is_some(), expected);
         let storage = storage::read(sources);
         let node = sources.parse("node", "1 to 64 letters, digits and ._-:@");
         let role = role(sources, storage.as_ref());
@@ -189,6 +194,7 @@ impl Config {
         Some(Self {
             listen: listen?,
             tls: tls?,
+            trusted_proxies: proxies.iter().filter_map(|one| network(one)).collect(),
             storage: storage?,
             node: node?,
             role: role?,

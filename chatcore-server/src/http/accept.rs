@@ -1,7 +1,7 @@
 //! Our own accept loop. `axum::serve` has no deadline for a request's head, so that a few hundred
 //! slow clients would hold every connection.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, http::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -15,7 +15,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service;
 
-use super::{timed_io::TimedIo, tls::Tls};
+use super::{address::TrustedProxies, timed_io::TimedIo, tls::Tls};
 use crate::metrics::{Metric, count};
 
 /// What a connection may take.
@@ -58,6 +58,7 @@ pub struct ConnectionPermit(
 pub struct Listener {
     tcp: TcpListener,
     tls: Option<Arc<Tls>>,
+    proxies: TrustedProxies,
 }
 
 impl Listener {
@@ -65,7 +66,16 @@ impl Listener {
     #[must_use]
     pub fn with_tls(tcp: TcpListener, tls: Arc<Tls>) -> Self {
         let tls = Some(tls);
-        Self { tcp, tls }
+        Self {
+            tls,
+            ..Self::from(tcp)
+        }
+    }
+
+    /// Believes these about whom they forward.
+    #[must_use]
+    pub fn with_trusted_proxies(self, proxies: TrustedProxies) -> Self {
+        Self { proxies, ..self }
     }
 
     pub(crate) fn scheme(&self) -> &'static str {
@@ -76,7 +86,11 @@ impl Listener {
 impl From<TcpListener> for Listener {
     /// Plain: behind what ends TLS.
     fn from(tcp: TcpListener) -> Self {
-        Self { tcp, tls: None }
+        Self {
+            tcp,
+            tls: None,
+            proxies: TrustedProxies::default(),
+        }
     }
 }
 
@@ -92,7 +106,11 @@ pub async fn serve(
     tasks: TaskTracker,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let Listener { tcp: listener, tls } = listener.into();
+    let Listener {
+        tcp: listener,
+        tls,
+        proxies,
+    } = listener.into();
     let places = Arc::new(Semaphore::new(limits.connections_max));
     loop {
         let permit = tokio::select! {
@@ -105,12 +123,14 @@ pub async fn serve(
             () = shutdown.cancelled() => return Ok(()),
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let connection = Connection {
                     permit: ConnectionPermit(Arc::new(permit)),
                     router: router.clone(),
                     shutdown: shutdown.clone(),
                     limits: limits.clone(),
+                    peer: peer.ip(),
+                    proxies: proxies.clone(),
                 };
                 tasks.spawn(connection.run(stream, tls.clone()));
             }
@@ -138,6 +158,8 @@ struct Connection {
     router: Router,
     shutdown: CancellationToken,
     limits: AcceptLimits,
+    peer: IpAddr,
+    proxies: TrustedProxies,
 }
 
 impl Connection {
@@ -174,10 +196,14 @@ impl Connection {
             router,
             shutdown,
             limits,
+            peer,
+            proxies,
         } = self;
         let service = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
+            let address = proxies.client(peer, request.headers());
             request.extensions_mut().insert(permit.clone());
+            request.extensions_mut().insert(address);
             router.clone().call(request)
         });
         let connection = http1::Builder::new()

@@ -1,6 +1,7 @@
 //! HTTP: the accept loop and the routes.
 
 pub mod accept;
+pub mod address;
 pub(crate) mod answer;
 mod api;
 mod body;
