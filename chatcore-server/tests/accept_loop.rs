@@ -145,3 +145,85 @@ async fn handlers_are_told_the_address_that_a_trusted_proxy_names() {
         shutdown.cancel();
     }
 }
+
+/// Whether the server answers on a connection that stays open.
+async fn is_served(socket: &mut TcpStream, head: &str) -> Option<String> {
+    socket.write_all(head.as_bytes()).await.ok()?;
+    let mut answer = Vec::with_capacity(1024);
+    let read = timeout(LONG, socket.read_buf(&mut answer));
+    let count = read.await.expect("an answer or an end").ok()?;
+    (count > 0).then(|| String::from_utf8_lossy(&answer).into_owned())
+}
+
+#[tokio::test]
+async fn an_address_with_too_many_connections_is_refused_until_one_ends() {
+    let limits = AcceptLimits {
+        connections_per_address: 2,
+        ..AcceptLimits::default()
+    };
+    let (address, ..) = start(limits).await;
+    let head = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut first = TcpStream::connect(address).await.unwrap();
+    let mut second = TcpStream::connect(address).await.unwrap();
+    assert!(is_served(&mut first, head).await.is_some());
+    assert!(is_served(&mut second, head).await.is_some());
+    let mut third = TcpStream::connect(address).await.unwrap();
+    assert_eq!(is_served(&mut third, head).await, None);
+    assert!(is_served(&mut second, head).await.is_some(), "others go on");
+    drop(first);
+    let freed = async {
+        loop {
+            let mut again = TcpStream::connect(address).await.unwrap();
+            if is_served(&mut again, head).await.is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(LONG, freed).await.expect("a place is free again");
+}
+
+#[tokio::test]
+async fn behind_a_proxy_requests_of_an_address_are_counted() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let proxies: TrustedProxies = ["127.0.0.0/8".parse().unwrap()].into_iter().collect();
+    let listener = Listener::from(listener).with_trusted_proxies(proxies);
+    let waits = get(std::future::pending::<String>);
+    let router = Router::new()
+        .route("/", get(|| async { "hello" }))
+        .route("/waits", waits);
+    let limits = AcceptLimits {
+        connections_per_address: 1,
+        ..AcceptLimits::default()
+    };
+    let tasks = TaskTracker::new();
+    let serving = serve(
+        listener,
+        router,
+        limits,
+        tasks.clone(),
+        CancellationToken::new(),
+    );
+    tasks.spawn(async move { serving.await.unwrap() });
+    let head = |path: &str, client: &str| {
+        format!("GET {path} HTTP/1.1\r\nhost: x\r\nx-forwarded-for: {client}\r\n\r\n")
+    };
+    let mut held = TcpStream::connect(address).await.unwrap();
+    let anna = head("/waits", "203.0.113.9");
+    held.write_all(anna.as_bytes()).await.unwrap();
+    let mut shared = TcpStream::connect(address).await.unwrap();
+    let refused = async {
+        loop {
+            let answer = is_served(&mut shared, &head("/", "203.0.113.9")).await;
+            let answer = answer.expect("the shared connection stays");
+            if answer.contains("429") {
+                return answer;
+            }
+        }
+    };
+    let answer = timeout(LONG, refused).await.expect("one at a time");
+    assert!(answer.to_lowercase().contains("retry-after: 1"), "{answer}");
+    let boris = is_served(&mut shared, &head("/", "203.0.113.10")).await;
+    assert!(boris.unwrap().contains("200 OK"));
+}

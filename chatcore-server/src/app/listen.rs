@@ -19,6 +19,7 @@ use crate::{
 pub(super) fn limits(config: &Config) -> AcceptLimits {
     AcceptLimits {
         connections_max: config.connections_max,
+        connections_per_address: config.connections_per_address,
         ..AcceptLimits::default()
     }
 }

@@ -59,6 +59,8 @@ pub struct Config {
     pub origins: Vec<String>,
     /// Most connections at a time.
     pub connections_max: usize,
+    /// Most of them of one address.
+    pub connections_per_address: usize,
     /// Commands that one session may send at once.
     pub command_burst: u32,
     /// Commands a second of one session after that.
@@ -175,6 +177,7 @@ impl Config {
         let queue = queue(sources, &desks);
         let origins = sources.list("origins", is_origin, "origins such as https://bank.example");
         let connections_max = sources.number("connections_max", 1..=1_000_000);
+        let per_address = sources.number("connections_per_address", 1..=1_000_000);
         let command_burst = sources.number("command_burst", 1..=1_000_000);
         let commands_per_second = sources.number("commands_per_second", 1..=1_000_000);
         let partitions = sources.number("partitions", 1..=4_096);
@@ -203,6 +206,7 @@ impl Config {
             desks,
             origins,
             connections_max: usize::try_from(connections_max?).ok()?,
+            connections_per_address: usize::try_from(per_address?).ok()?,
             command_burst: u32::try_from(command_burst?).ok()?,
             commands_per_second: u32::try_from(commands_per_second?).ok()?,
             partitions: NonZeroU32::new(u32::try_from(partitions?).ok()?)?,

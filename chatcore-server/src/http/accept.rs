@@ -3,7 +3,7 @@
 
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, http::Request};
+use axum::{Router, body::Body, http::Request, response::IntoResponse};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -15,14 +15,29 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service;
 
-use super::{address::TrustedProxies, timed_io::TimedIo, tls::Tls};
-use crate::metrics::{Metric, count};
+use super::{
+    address::{ClientAddress, TrustedProxies},
+    answer::Failure,
+    places::{Place, Places},
+    timed_io::TimedIo,
+    tls::Tls,
+};
+use crate::{
+    metrics::{Metric, count},
+    protocol::ErrorCode,
+};
+
+/// When an address with too many requests may try again.
+const RETRY_AFTER_MS: u64 = 1_000;
 
 /// What a connection may take.
 #[derive(Debug, Clone)]
 pub struct AcceptLimits {
     /// Most connections at a time, WebSockets included; more wait in the system's backlog.
     pub connections_max: usize,
+    /// Most of them of one address at a time (of IPv6: of one network of 64 bits). Behind a trusted
+    /// proxy, whose connections many share, requests and sockets under way instead.
+    pub connections_per_address: usize,
     /// How long the handshake of TLS may take; the connection has its place meanwhile.
     pub tls_timeout: Duration,
     /// From the first byte we wait for to the last byte of a request's head.
@@ -34,10 +49,12 @@ pub struct AcceptLimits {
 }
 
 impl Default for AcceptLimits {
-    /// 10,000 connections, 5 s for the handshake of TLS, 5 s for a head of at most 16 KiB, 10 s for a write.
+    /// 10,000 connections, 1,000 of one address, 5 s for the handshake of TLS, 5 s for a head of at
+    /// most 16 KiB, 10 s for a write.
     fn default() -> Self {
         Self {
             connections_max: 10_000,
+            connections_per_address: 1_000,
             tls_timeout: Duration::from_secs(5),
             header_timeout: Duration::from_secs(5),
             header_bytes_max: 16 * 1024,
@@ -46,12 +63,14 @@ impl Default for AcceptLimits {
     }
 }
 
-/// The place that a connection takes. Kept as a request extension: who upgrades the connection keeps
-/// a copy as long as the socket lives.
+/// The places that a connection takes: of all, and of its address. Kept as a request extension: who
+/// upgrades the connection keeps a copy as long as the socket lives.
 #[derive(Debug, Clone)]
-pub struct ConnectionPermit(
-    #[allow(dead_code, reason = "held, never read")] Arc<OwnedSemaphorePermit>,
-);
+#[allow(dead_code, reason = "held, never read")]
+pub struct ConnectionPermit {
+    of_all: Arc<OwnedSemaphorePermit>,
+    of_address: Option<Arc<Place>>,
+}
 
 /// Where connections come from: plain, or with TLS.
 #[derive(Debug)]
@@ -111,10 +130,11 @@ pub async fn serve(
         tls,
         proxies,
     } = listener.into();
-    let places = Arc::new(Semaphore::new(limits.connections_max));
+    let all = Arc::new(Semaphore::new(limits.connections_max));
+    let places = Places::new(limits.connections_per_address);
     loop {
         let permit = tokio::select! {
-            permit = Arc::clone(&places).acquire_owned() => permit,
+            permit = Arc::clone(&all).acquire_owned() => permit,
             () = shutdown.cancelled() => return Ok(()),
         };
         let Ok(permit) = permit else { return Ok(()) };
@@ -124,12 +144,24 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
+                let peer = ClientAddress(peer.ip());
+                let is_shared = proxies.has(peer.0);
+                let of_address = (!is_shared).then(|| places.take(peer));
+                if matches!(of_address, Some(None)) {
+                    // Closed without a word: an answer would cost what is to be saved.
+                    count(Metric::AddressRefused, "at", "connection");
+                    continue;
+                }
                 let connection = Connection {
-                    permit: ConnectionPermit(Arc::new(permit)),
+                    permit: ConnectionPermit {
+                        of_all: Arc::new(permit),
+                        of_address: of_address.flatten().map(Arc::new),
+                    },
+                    places: is_shared.then(|| places.clone()),
                     router: router.clone(),
                     shutdown: shutdown.clone(),
                     limits: limits.clone(),
-                    peer: peer.ip(),
+                    peer: peer.0,
                     proxies: proxies.clone(),
                 };
                 tasks.spawn(connection.run(stream, tls.clone()));
@@ -155,6 +187,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 struct Connection {
     permit: ConnectionPermit,
+    /// Of a connection that many share, for each of its requests.
+    places: Option<Places>,
     router: Router,
     shutdown: CancellationToken,
     limits: AcceptLimits,
@@ -193,6 +227,7 @@ impl Connection {
         let io = TokioIo::new(io);
         let Self {
             permit,
+            places,
             router,
             shutdown,
             limits,
@@ -202,9 +237,26 @@ impl Connection {
         let service = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             let address = proxies.client(peer, request.headers());
+            let mut permit = permit.clone();
+            let mut is_full = false;
+            if let Some(places) = &places {
+                permit.of_address = places.take(address).map(Arc::new);
+                is_full = permit.of_address.is_none();
+            }
             request.extensions_mut().insert(permit.clone());
             request.extensions_mut().insert(address);
-            router.clone().call(request)
+            let mut router = router.clone();
+            async move {
+                if is_full {
+                    count(Metric::AddressRefused, "at", "request");
+                    let text = "too many connections from this address";
+                    let failure = Failure::new(ErrorCode::Overloaded, text).after(RETRY_AFTER_MS);
+                    return Ok(failure.into_response());
+                }
+                let answer = router.call(request).await;
+                drop(permit);
+                answer
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -41,6 +41,12 @@ impl Failure {
         Wrong::new(code, text).into()
     }
 
+    /// To be tried again after this long.
+    pub(crate) fn after(mut self, retry_after_ms: u64) -> Self {
+        self.error.retry_after_ms = Some(retry_after_ms);
+        self
+    }
+
     fn status(&self) -> StatusCode {
         match self.error.code {
             ErrorCode::BadFrame

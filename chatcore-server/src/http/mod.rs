@@ -8,6 +8,7 @@ mod body;
 mod caller;
 mod guard;
 mod pages;
+mod places;
 pub(crate) mod probes;
 mod revocations;
 #[cfg(feature = "spec")]

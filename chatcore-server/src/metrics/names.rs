@@ -58,6 +58,8 @@ metrics! {
         "Tokens that were not valid, by reason";
     TlsRefused: Counter, "chatcore_tls_refused_total",
         "Connections that ended in the handshake of TLS, by reason";
+    AddressRefused: Counter, "chatcore_address_refused_total",
+        "Connections and requests refused as their address had too many, by what";
     AdmitSeconds: Histogram, "chatcore_admit_seconds",
         "From the arrival of a command until it is appended or refused";
     Requests: Counter, "chatcore_http_requests_total",
