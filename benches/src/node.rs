@@ -11,7 +11,7 @@ use chatcore::{
     ids::{ChannelId, CustomerId, DeviceId, DialogId, StreamId, Target},
     memory,
     record::{Command, Outcome, Position, Reply},
-    routing::{Connect, SessionConfig, SessionEvent, SessionEvents, SessionSender},
+    routing::{Connect, HubConfig, PersonLimits, Rate, SessionEvent, SessionEvents, SessionSender},
 };
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -52,13 +52,16 @@ impl Running {
             .enable_all()
             .build()
             .unwrap();
-        let sessions = SessionConfig {
-            command_burst: 1_000_000,
-            commands_per_second: 1_000_000,
-            ..SessionConfig::default()
+        let person = PersonLimits {
+            commands: Rate::per_second(1_000_000, 1_000_000),
+            ..PersonLimits::default()
+        };
+        let hub = HubConfig {
+            person,
+            ..HubConfig::default()
         };
         let chat = Chat::builder(memory::ports(PARTITIONS, Arc::new(SystemClock)))
-            .with_sessions(sessions)
+            .with_hub(hub)
             .build()
             .unwrap();
         let driven = chat.clone();

@@ -7,7 +7,7 @@ use chatcore::{
     chat::Chat,
     clock::Timestamp,
     identity::{Authenticator, Identity, Who},
-    routing::SessionSender,
+    routing::{Rate, SessionSender},
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::{
@@ -49,6 +49,26 @@ pub trait Service: fmt::Debug + Send + Sync + 'static {
     async fn ask(&self);
 }
 
+/// What a client may send over one session, whatever it is.
+#[derive(Debug, Clone, Copy)]
+pub struct FrameLimits {
+    /// Frames; more are refused with `overloaded` and when to come back.
+    pub frames: Rate,
+    /// How often it may be refused for haste, over whatever limit, before the session is closed
+    /// with 4429.
+    pub refusals: Rate,
+}
+
+impl Default for FrameLimits {
+    /// 512 frames at once and 200 a second; 300 refusals at once and 300 a minute.
+    fn default() -> Self {
+        Self {
+            frames: Rate::per_second(512, 200),
+            refusals: Rate::per_minute(300, 300),
+        }
+    }
+}
+
 /// What an embedder may choose. The default: no other origins, no demo, no figures, 20 s to drain.
 #[derive(Clone)]
 pub struct ServerOptions {
@@ -62,6 +82,8 @@ pub struct ServerOptions {
     pub services: Vec<Arc<dyn Service>>,
     /// How long a drain may take; hints to reconnect are spread over half of it.
     pub drain_timeout: Duration,
+    /// What a client may send over one session.
+    pub frames: FrameLimits,
 }
 
 impl Default for ServerOptions {
@@ -72,6 +94,7 @@ impl Default for ServerOptions {
             metrics: None,
             services: Vec::new(),
             drain_timeout: Duration::from_secs(20),
+            frames: FrameLimits::default(),
         }
     }
 }

@@ -246,8 +246,8 @@ impl Chat {
     ///
     /// # Errors
     /// `Forbidden` for an identity that has expired or was revoked, `Unavailable` when the node
-    /// can't tell who was [revoked](Self::revoke), `Overloaded` when the node has as many
-    /// sessions as it may, `Closed` when it is leaving, or is a [worker](NodeRole::Worker).
+    /// can't tell who was [revoked](Self::revoke), `Overloaded` when the node or
+    /// the person has as many sessions as they may, `Closed` when it is leaving, or is a [worker](NodeRole::Worker).
     pub fn connect(&self, connect: Connect) -> Result<Session> {
         let Inner { hub, edge, .. } = self.inner.as_ref();
         if !self.inner.role.takes_sessions() {
@@ -266,9 +266,8 @@ impl Chat {
         hub.admit(&connect.identity)?;
         let mailbox = Arc::new(Mailbox::new(edge.config.buffer));
         let identity = Arc::new(connect.identity.clone());
-        let id = hub.register(&identity, &mailbox)?;
-        let entry = (id, mailbox, identity);
-        let shared = Shared::new(Arc::clone(hub), Arc::clone(edge), entry, &connect);
+        let entered = hub.register(identity, mailbox)?;
+        let shared = Shared::new(Arc::clone(hub), Arc::clone(edge), entered, &connect);
         let shared = Arc::new(shared);
         let sender = SessionSender::new(Arc::clone(&shared));
         let events = SessionEvents::new(shared, connect.resume);

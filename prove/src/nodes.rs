@@ -46,6 +46,8 @@ impl Deployment {
     pub(crate) fn write_config(&self, operators: usize, capacity: usize) -> Result<()> {
         let mut config = format!(
             "token_secret = \"{SECRET}\"\ncommand_burst = 100000\ncommands_per_second = 100000\n\
+             frame_burst = 100000\nframes_per_second = 100000\nsessions_per_person = 1000\n\
+             request_burst = 100000\nrequests_per_second = 100000\n\
              log_level = \"info\"\nqueue = \"main/general\"\n\
              [desks.main.queues.general]\ntitle = \"General\"\nassignment = \"longest_free\"\n"
         );

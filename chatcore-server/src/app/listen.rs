@@ -9,20 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::parts::Parts;
 use crate::{
     config::Config,
-    http::{
-        accept::{AcceptLimits, Listener},
-        tls::Tls,
-    },
+    http::{accept::Listener, tls::Tls},
 };
-
-/// What each connection may take.
-pub(super) fn limits(config: &Config) -> AcceptLimits {
-    AcceptLimits {
-        connections_max: config.connections_max,
-        connections_per_address: config.connections_per_address,
-        ..AcceptLimits::default()
-    }
-}
 
 /// The certificate and its key, if the server speaks TLS itself.
 pub(super) async fn tls(config: &Config) -> Result<Option<Arc<Tls>>> {

@@ -18,7 +18,7 @@ use chatcore::{
     dialog::DialogSettings,
     identity::Authenticator,
     push::LoggingPush,
-    routing::SessionConfig,
+    routing::HubConfig,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -62,6 +62,7 @@ pub async fn run(config: Config) -> Result<()> {
         metrics: Some(metrics.clone()),
         services: storage.services(),
         drain_timeout: config.drain_timeout,
+        frames: config.limits.frames,
     };
     let server = Server::new(chat.clone(), tokens, options);
     let listener = listen::bind(config.listen).await?;
@@ -83,7 +84,7 @@ pub async fn run(config: Config) -> Result<()> {
     let accepting = serve(
         listener,
         http::router(server.clone()),
-        listen::limits(&config),
+        config.limits.connections.clone(),
         connections.clone(),
         accept_until.clone(),
     );
@@ -195,16 +196,15 @@ fn build_chat(config: &Config, ports: chatcore::ports::Ports) -> Result<Chat> {
         queue: config.queue.clone(),
         ..DialogSettings::default()
     };
-    let sessions = SessionConfig {
-        command_burst: config.command_burst,
-        commands_per_second: config.commands_per_second,
-        ..SessionConfig::default()
+    let hub = HubConfig {
+        person: config.limits.person.clone(),
+        ..HubConfig::default()
     };
     let mut builder = Chat::builder(ports)
         .with_node(config.node.clone())
         .with_role(config.role)
         .with_dialog_settings(settings)
-        .with_sessions(sessions)
+        .with_hub(hub)
         .with_redactor(config.redactor.clone())
         .with_bot(Arc::new(parts::bot(config)?))
         .with_push(Arc::new(LoggingPush));

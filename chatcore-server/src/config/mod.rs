@@ -3,6 +3,7 @@
 
 mod desk;
 mod keys;
+mod limits;
 mod redaction;
 mod sources;
 mod storage;
@@ -10,6 +11,7 @@ mod tls;
 mod tokens;
 
 pub use keys::{KEYS, Key};
+pub use limits::Limits;
 pub use storage::{Certificates, Hidden, Shared, Storage};
 pub use tokens::Tokens;
 
@@ -57,14 +59,8 @@ pub struct Config {
     pub desks: BTreeMap<DeskId, DeskConfig>,
     /// Origins of pages that may connect; empty: only the page's own host.
     pub origins: Vec<String>,
-    /// Most connections at a time.
-    pub connections_max: usize,
-    /// Most of them of one address.
-    pub connections_per_address: usize,
-    /// Commands that one session may send at once.
-    pub command_burst: u32,
-    /// Commands a second of one session after that.
-    pub commands_per_second: u32,
+    /// What one address, one person and one session may take.
+    pub limits: Limits,
     /// Partitions of a new journal; fixed when it is created.
     pub partitions: NonZeroU32,
     /// A file with the rule bot's rules; the built-in ones without.
@@ -176,10 +172,7 @@ impl Config {
         let desks = desks(sources, demo);
         let queue = queue(sources, &desks);
         let origins = sources.list("origins", is_origin, "origins such as https://bank.example");
-        let connections_max = sources.number("connections_max", 1..=1_000_000);
-        let per_address = sources.number("connections_per_address", 1..=1_000_000);
-        let command_burst = sources.number("command_burst", 1..=1_000_000);
-        let commands_per_second = sources.number("commands_per_second", 1..=1_000_000);
+        let limits = limits::read(sources);
         let partitions = sources.number("partitions", 1..=4_096);
         let drain_ms = sources.number("drain_ms", 100..=600_000);
         let bot_rules = sources.take("bot_rules").map(PathBuf::from);
@@ -205,10 +198,7 @@ impl Config {
             queue: queue?,
             desks,
             origins,
-            connections_max: usize::try_from(connections_max?).ok()?,
-            connections_per_address: usize::try_from(per_address?).ok()?,
-            command_burst: u32::try_from(command_burst?).ok()?,
-            commands_per_second: u32::try_from(commands_per_second?).ok()?,
+            limits: limits?,
             partitions: NonZeroU32::new(u32::try_from(partitions?).ok()?)?,
             bot_rules,
             redactor: redactor?,

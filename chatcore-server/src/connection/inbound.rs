@@ -1,9 +1,11 @@
 //! The half of a connection that listens: frames of the client, one after another.
 
+use std::time::Duration;
+
 use chatcore::{
     error::{Error, ErrorKind},
     ids::Target,
-    routing::SessionSender,
+    routing::{Bucket, SessionSender},
 };
 use tokio::{sync::mpsc, time::Instant};
 
@@ -24,6 +26,8 @@ pub(crate) struct Inbound {
     sender: SessionSender,
     answers: mpsc::Sender<Answer>,
     broken: u8,
+    frames: Bucket,
+    refusals: Bucket,
 }
 
 impl Inbound {
@@ -32,11 +36,14 @@ impl Inbound {
         sender: SessionSender,
         answers: mpsc::Sender<Answer>,
     ) -> Self {
+        let limits = server.options().frames;
         Self {
             server,
             sender,
             answers,
             broken: 0,
+            frames: Bucket::new(limits.frames),
+            refusals: Bucket::new(limits.refusals),
         }
     }
 
@@ -46,7 +53,11 @@ impl Inbound {
     /// # Errors
     /// Why the connection must end.
     pub(crate) async fn take(&mut self, text: &str) -> Result<(), Close> {
-        match parse_frame(text) {
+        let parsed = parse_frame(text);
+        if let Err(after) = self.frames.take() {
+            return self.refuse(too_many(parsed.ok(), after)).await;
+        }
+        match parsed {
             Ok(frame) => self.handle(frame).await,
             Err(error) => self.answer_broken(error).await,
         }
@@ -121,7 +132,7 @@ impl Inbound {
         }
     }
 
-    async fn tell(&self, done: Result<(), Error>) -> Result<(), Close> {
+    async fn tell(&mut self, done: Result<(), Error>) -> Result<(), Close> {
         match done {
             Ok(()) => Ok(()),
             // The speaking half tells why.
@@ -131,7 +142,7 @@ impl Inbound {
     }
 
     async fn tell_command(
-        &self,
+        &mut self,
         done: Result<(), Error>,
         target: Target,
         n: u64,
@@ -148,8 +159,12 @@ impl Inbound {
         self.refuse(refused).await
     }
 
-    async fn refuse(&self, wrong: Wrong) -> Result<(), Close> {
+    async fn refuse(&mut self, wrong: Wrong) -> Result<(), Close> {
         count(Metric::Refused, "code", wrong.code.name());
+        let is_haste = wrong.code == ErrorCode::Overloaded;
+        if is_haste && self.refusals.take().is_err() {
+            return Err(Close::TooMany);
+        }
         self.answer(ServerFrame::Error(wrong)).await
     }
 
@@ -157,5 +172,20 @@ impl Inbound {
         // The speaking half has ended: so does this one.
         let sent = self.answers.send(Answer::Frame(Box::new(frame))).await;
         sent.map_err(|_| Close::Done)
+    }
+}
+
+/// A frame is not taken; the number of a command is free again.
+fn too_many(frame: Option<ClientFrame>, after: Duration) -> Wrong {
+    let (target, n) = match frame {
+        Some(ClientFrame::Send { target, n, .. }) => (Some(target), Some(n)),
+        _ => (None, None),
+    };
+    let after = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+    Wrong {
+        target,
+        n,
+        retry_after_ms: Some(after.max(1)),
+        ..Wrong::new(ErrorCode::Overloaded, "too many frames of this session")
     }
 }

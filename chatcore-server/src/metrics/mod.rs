@@ -92,6 +92,7 @@ pub(crate) fn hub(stats: &HubStats) {
     figure(Metric::Unopened, stats.unopened);
     figure(Metric::RouteRewrites, stats.rewrites);
     figure(Metric::ClosedSlow, stats.closed_slow);
+    figure(Metric::PersonLimited, stats.limited);
     figure(Metric::RevocationsUnreadable, stats.revocations_unreadable);
     #[allow(clippy::cast_precision_loss, reason = "a gauge is a float")]
     gauge!(Metric::Revocations.name()).set(stats.revocations as f64);

@@ -60,6 +60,8 @@ metrics! {
         "Connections that ended in the handshake of TLS, by reason";
     AddressRefused: Counter, "chatcore_address_refused_total",
         "Connections and requests refused as their address had too many, by what";
+    PersonLimited: Counter, "chatcore_person_limited_total",
+        "Sessions, commands and requests refused as their person had too many";
     AdmitSeconds: Histogram, "chatcore_admit_seconds",
         "From the arrival of a command until it is appended or refused";
     Requests: Counter, "chatcore_http_requests_total",

@@ -17,7 +17,7 @@ use crate::{
 fn broken() -> Vec<(String, &'static str)> {
     let large = format!(r#"{{"typing": {{"dialog": 1}}}}{}"#, " ".repeat(60_000));
     assert!(large.len() < 65_536);
-    let deep = format!("{}{}", "[".repeat(40), "]".repeat(40));
+    let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
     let table = [
         ("{", "bad_frame"),
         ("", "bad_frame"),

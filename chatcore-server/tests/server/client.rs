@@ -11,7 +11,7 @@ use tokio::{
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async,
-    tungstenite::{Message, client::IntoClientRequest as _},
+    tungstenite::{Error, Message, client::IntoClientRequest as _},
 };
 
 use crate::process::{LONG, Process};
@@ -138,7 +138,12 @@ impl Client {
     }
 
     pub(crate) async fn raw(&mut self, message: Message) {
-        self.socket.send(message).await.unwrap();
+        self.try_raw(message).await.unwrap();
+    }
+
+    /// Fails when the socket has been closed.
+    pub(crate) async fn try_raw(&mut self, message: Message) -> Result<(), Error> {
+        self.socket.send(message).await
     }
 
     /// A command to a customer.

@@ -15,6 +15,7 @@ mod dialog;
 mod http;
 mod lag;
 mod leaving;
+mod limits;
 #[cfg(all(feature = "kafka", feature = "keydb"))]
 mod nodes;
 mod process;

@@ -43,11 +43,15 @@ impl Chat {
     /// # Errors
     /// `Forbidden` when the token, the sign-in or the person was revoked. `Unavailable` while the
     /// node can't tell, with when to come back; one that has just begun is waited for two seconds.
+    /// `Overloaded` when the person makes more such calls than
+    /// [they may](crate::routing::PersonLimits::requests).
     ///
     /// # Cancellation
     /// May be dropped.
     pub async fn admit(&self, identity: &Identity) -> Result<()> {
         let hub = &self.inner.hub;
+        let person = hub.people.person(&identity.participant());
+        person.take_request()?;
         hub.admit_call(|hub| hub.is_ended(identity)).await
     }
 

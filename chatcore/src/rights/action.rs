@@ -1,6 +1,9 @@
 //! What somebody may want to do.
 
-use crate::{dialog::CustomerCommand, ids::Participant, queue::DeskCommand};
+use std::fmt;
+
+use super::table::snake;
+use crate::{dialog::CustomerCommand, ids::Participant, queue::DeskCommand, record::Command};
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $name:ident,)*) => {
@@ -94,7 +97,24 @@ actions! {
     Internal,
 }
 
+impl fmt::Display for Action {
+    /// As the table of rights has it: `ask_person`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&snake(&format!("{self:?}")))
+    }
+}
+
 impl Action {
+    /// What a command of this author does.
+    #[must_use]
+    pub fn of_any<B>(command: &Command<B>, author: &Participant) -> Self {
+        match command {
+            Command::Customer(command) => Self::of(command),
+            Command::Desk(command) => Self::at_desk(command, author),
+            Command::Parked(_) => Self::Internal,
+        }
+    }
+
     /// What a command to a customer's dialogs does.
     #[must_use]
     pub fn of<B>(command: &CustomerCommand<B>) -> Self {

@@ -128,7 +128,7 @@ pub fn as_markdown() -> String {
     }
     text.push_str("\n| --- | --- | --- | --- | --- | --- | --- | --- |\n");
     for action in Action::ALL {
-        text.push_str(&format!("| `{}` |", snake(&format!("{action:?}"))));
+        text.push_str(&format!("| `{action}` |"));
         for role in Role::ALL {
             text.push_str(&format!(" {} |", must_be(role, *action)));
         }
@@ -137,7 +137,7 @@ pub fn as_markdown() -> String {
     text
 }
 
-fn snake(name: &str) -> String {
+pub(super) fn snake(name: &str) -> String {
     let mut text = String::new();
     for c in name.chars() {
         if c.is_uppercase() && !text.is_empty() {

@@ -32,7 +32,13 @@ use tokio::sync::Notify;
 pub(crate) use presence::Operators;
 pub(crate) use revocations::Known;
 
-use super::{job::Work, mailbox::Mailbox, session::CloseCode, view::Board};
+use super::{
+    job::Work,
+    mailbox::Mailbox,
+    people::{People, PersonLimits, Place},
+    session::{CloseCode, Entered},
+    view::Board,
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     identity::{BodySealer, Identity},
@@ -53,6 +59,8 @@ pub struct HubConfig {
     pub head_check_interval: Duration,
     /// Most sessions.
     pub sessions_max: usize,
+    /// What one person may do on this node.
+    pub person: PersonLimits,
     /// Pieces of work under way in the store.
     pub work_max: usize,
     /// Events of one page.
@@ -74,6 +82,7 @@ impl Default for HubConfig {
             lease_ttl: Duration::from_secs(15),
             head_check_interval: Duration::from_secs(20),
             sessions_max: 100_000,
+            person: PersonLimits::default(),
             work_max: 64,
             page_max: 200,
             call_timeout: Duration::from_secs(5),
@@ -106,6 +115,8 @@ pub struct HubStats {
     pub revocations_unreadable: u64,
     /// How long ago the node last made sure that it knows of all revocations, in milliseconds.
     pub revocations_unsure_ms: u64,
+    /// Sessions, commands and requests that were refused as their person had too many, ever.
+    pub limited: u64,
 }
 
 #[derive(Debug, Default)]
@@ -126,6 +137,7 @@ pub(crate) struct Hub {
     pub(crate) config: HubConfig,
     pub(crate) counters: Counters,
     pub(crate) known: Known,
+    pub(crate) people: People,
     state: Mutex<State>,
     wake: Notify,
     next_session: AtomicU64,
@@ -152,6 +164,7 @@ struct State {
 struct Entry {
     mailbox: Arc<Mailbox>,
     identity: Arc<Identity>,
+    _place: Place,
 }
 
 /// A stream with local followers.
@@ -178,6 +191,7 @@ impl Hub {
         node: Node,
         config: HubConfig,
     ) -> Self {
+        let people = People::new(config.person.clone());
         Self {
             ports,
             sealer,
@@ -185,6 +199,7 @@ impl Hub {
             config,
             counters: Counters::default(),
             known: Known::new(),
+            people,
             state: Mutex::default(),
             wake: Notify::new(),
             next_session: AtomicU64::new(1),
@@ -198,9 +213,11 @@ impl Hub {
     /// Takes a session in.
     pub(crate) fn register(
         &self,
-        identity: &Arc<Identity>,
-        mailbox: &Arc<Mailbox>,
-    ) -> Result<SessionId> {
+        identity: Arc<Identity>,
+        mailbox: Arc<Mailbox>,
+    ) -> Result<Entered> {
+        let place = self.people.enter(&identity.participant())?;
+        let person = place.person();
         let mut state = self.state();
         if state.draining {
             return Err(Error::new(ErrorKind::Closed, "open a session"));
@@ -212,13 +229,19 @@ impl Hub {
         let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
         state.operators.came(&identity.who);
         let entry = Entry {
-            mailbox: Arc::clone(mailbox),
-            identity: Arc::clone(identity),
+            mailbox: Arc::clone(&mailbox),
+            identity: Arc::clone(&identity),
+            _place: place,
         };
         state.sessions.insert(id, entry);
         drop(state);
         self.wake.notify_one();
-        Ok(id)
+        Ok(Entered {
+            id,
+            mailbox,
+            identity,
+            person,
+        })
     }
 
     /// Lets a session go: it leaves all its streams.
@@ -314,6 +337,7 @@ impl Hub {
             revocations: count(self.known.len()),
             revocations_unreadable: self.counters.revocations_unreadable.load(Ordering::Relaxed),
             revocations_unsure_ms: self.known.unsure_ms(),
+            limited: self.people.refused(),
         }
     }
 }

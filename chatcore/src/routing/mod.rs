@@ -9,6 +9,8 @@ mod inbox;
 mod job;
 pub(crate) mod mailbox;
 mod opened;
+mod people;
+mod rate;
 mod session;
 pub mod text;
 mod view;
@@ -20,6 +22,8 @@ pub use hub::{HubConfig, HubStats, LONGEST_TOKEN_LIFE};
 pub use inbox::{Inbox, InboxEvent, NodeInbox};
 pub use mailbox::BufferLimits;
 pub use opened::{Made, Memo, Opened};
+pub use people::PersonLimits;
+pub use rate::{Bucket, Rate};
 pub use session::{
     CloseCode, Connect, LeftReason, Session, SessionConfig, SessionEvent, SessionEvents,
     SessionSender, StreamState,

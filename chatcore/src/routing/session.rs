@@ -17,7 +17,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub use events::SessionEvents;
 pub use sender::SessionSender;
-pub(crate) use shared::{Edge, Shared};
+pub(crate) use shared::{Edge, Entered, Shared};
 
 use super::{
     follower::{FollowerLimits, ResetReason},
@@ -68,10 +68,6 @@ pub struct SessionConfig {
     pub cursor_interval: Duration,
     /// At least this long between two signs of typing in a dialog.
     pub typing_interval: Duration,
-    /// Commands that may come at once.
-    pub command_burst: u32,
-    /// Commands per second after that.
-    pub commands_per_second: u32,
 }
 
 impl Default for SessionConfig {
@@ -85,8 +81,6 @@ impl Default for SessionConfig {
             expiry_warning: Duration::from_secs(60),
             cursor_interval: Duration::from_secs(1),
             typing_interval: Duration::from_secs(2),
-            command_burst: 128,
-            commands_per_second: 50,
         }
     }
 }

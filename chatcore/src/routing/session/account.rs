@@ -1,11 +1,10 @@
-//! What a session may do how often, and what it knows of dialogs: small, bounded, in memory.
+//! What a session knows of dialogs and of its client: small, bounded, in memory.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
 use crate::{
-    error::{Error, ErrorKind, Result, Retry},
     ids::{DialogId, Seq, Target},
     queue::PlaceInLine,
     record::Access,
@@ -14,44 +13,6 @@ use crate::{
 
 /// Targets of which it is remembered what was settled; past it the lowest is forgotten.
 const SETTLED_MAX: usize = 1_024;
-
-/// A bucket of permits that fills with time.
-#[derive(Debug)]
-pub(super) struct Bucket {
-    burst: u32,
-    every: Duration,
-    /// When the bucket will be full again.
-    full_at: Instant,
-}
-
-impl Bucket {
-    /// A full bucket of `burst` permits that gets `per_second` more each second.
-    pub(super) fn new(burst: u32, per_second: u32) -> Self {
-        Self {
-            burst: burst.max(1),
-            every: Duration::from_secs(1) / per_second.max(1),
-            full_at: Instant::now(),
-        }
-    }
-
-    /// Takes a permit.
-    ///
-    /// # Errors
-    /// `Overloaded` when it is empty, with when to come back.
-    pub(super) fn take(&mut self) -> Result<()> {
-        let now = Instant::now();
-        let full_at = self.full_at.max(now) + self.every;
-        let room = self.every * self.burst;
-        if full_at - now > room {
-            let after = full_at - now - room;
-            return Err(Error::new(ErrorKind::Overloaded, "take a command")
-                .with_retry(Retry::Safe { after })
-                .with_context("reason", "too many commands of this session"));
-        }
-        self.full_at = full_at;
-        Ok(())
-    }
-}
 
 /// How far a dialog's reader is, and what of that was written down.
 #[derive(Debug, Clone, Copy, Default)]
@@ -205,27 +166,6 @@ impl Cursor {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_bucket_lets_a_burst_through_and_then_its_rate() {
-        let mut bucket = Bucket::new(3, 10);
-        for _ in 0..3 {
-            bucket.take().unwrap();
-        }
-        let refused = bucket.take().unwrap_err();
-        let Retry::Safe { after } = refused.retry() else {
-            panic!("nothing was applied");
-        };
-        assert_eq!(after, Duration::from_millis(100));
-        tokio::time::advance(after).await;
-        bucket.take().unwrap();
-        assert!(bucket.take().is_err());
-        tokio::time::advance(Duration::from_secs(60)).await;
-        for _ in 0..3 {
-            bucket.take().unwrap();
-        }
-        assert!(bucket.take().is_err());
-    }
 
     #[tokio::test(start_paused = true)]
     async fn cursors_are_written_at_once_and_then_coalesced() {

@@ -11,6 +11,7 @@ use crate::{
     identity::{Identity, Who},
     ids::{DialogId, Node, Seq, SessionId, StreamId, Target},
     record::{Access, Command, CommandId, CommandRecord, Position, encode},
+    rights::Action,
     routing::{
         access::{Sight, owns, sight},
         admission,
@@ -68,17 +69,19 @@ impl SessionSender {
     /// Dropped before it returns, the command is not appended.
     pub async fn send(&self, target: Target, n: u64, command: Command<Content>) -> Result<()> {
         let shared = &self.0;
-        let mut order = shared.order.lock().await;
+        let _order = shared.order.lock().await;
         let identity = shared.live_identity()?;
         if n == 0 {
             return Err(Error::new(ErrorKind::Invalid, "take a command")
                 .with_context("reason", "commands are counted from 1"));
         }
-        order.take()?;
+        shared.person.take_command()?;
         let digest = shared.digest(&command)?;
         let mut command = command;
+        let kind = Action::of_any(&command, &identity.participant());
         let need = admission::judge(&identity.who, &target, &mut command, &shared.edge.rules)?;
         shared.check_right(&identity.who, &target, need).await?;
+        shared.person.take_kind(kind)?;
         let prepared = shared.prepare(&identity, (&target, n), command).await?;
         let deadline = Instant::now() + shared.edge.config.append_timeout;
         shared.wait_for_window(deadline).await?;

@@ -10,7 +10,7 @@ use tokio::{sync::Mutex as AsyncMutex, time::Instant};
 
 use super::{
     CloseCode, Connect, SessionConfig,
-    account::{Account, Bucket, DueCursor},
+    account::{Account, DueCursor},
     window::Window,
     written::Written,
 };
@@ -28,6 +28,7 @@ use crate::{
         hub::Hub,
         mailbox::Mailbox,
         opened::customer_of,
+        people::Person,
     },
     sabotage,
 };
@@ -38,6 +39,15 @@ pub(crate) struct Edge {
     pub(crate) rules: Rules,
     pub(crate) redactor: Arc<dyn Redactor>,
     pub(crate) config: SessionConfig,
+}
+
+/// A session that the hub has taken in.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    pub(crate) id: SessionId,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) person: Arc<Person>,
 }
 
 /// What both halves of a session share.
@@ -56,18 +66,23 @@ pub(crate) struct Shared {
     pub(super) written: Mutex<Written>,
     /// Held from the first check of a command to its append: what is sent first is appended
     /// first.
-    pub(super) order: AsyncMutex<Bucket>,
+    pub(super) order: AsyncMutex<()>,
+    /// What whoever speaks may do how often.
+    pub(super) person: Arc<Person>,
 }
 
 impl Shared {
     pub(crate) fn new(
         hub: Arc<Hub>,
         edge: Arc<Edge>,
-        (id, mailbox, identity): (SessionId, Arc<Mailbox>, Arc<Identity>),
+        Entered {
+            id,
+            mailbox,
+            identity,
+            person,
+        }: Entered,
         connect: &Connect,
     ) -> Self {
-        let config = &edge.config;
-        let bucket = Bucket::new(config.command_burst, config.commands_per_second);
         Self {
             hub,
             id,
@@ -78,7 +93,8 @@ impl Shared {
             identity: Mutex::new(identity),
             account: Mutex::default(),
             written: Mutex::default(),
-            order: AsyncMutex::new(bucket),
+            order: AsyncMutex::default(),
+            person,
             edge,
         }
     }
