@@ -1,7 +1,7 @@
 //! Dialogs that are over leave the live view; whoever has followed them, comes back to them or
 //! reads them notices nothing of it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chatcore::{
     chat::Chat,
@@ -11,7 +11,7 @@ use chatcore::{
     memory,
     ports::Ports,
     record::Position,
-    routing::LeftReason,
+    routing::{HubConfig, LeftReason, PersonLimits},
 };
 
 use super::{Person, TokioClock, anna, customer, events, opens, says, text, while_running};
@@ -27,8 +27,17 @@ fn chat() -> Chat {
         reopen_ms: REOPEN_MS,
         ..DialogSettings::default()
     };
+    let person = PersonLimits {
+        kinds: BTreeMap::new(),
+        ..PersonLimits::default()
+    };
+    let hub = HubConfig {
+        person,
+        ..HubConfig::default()
+    };
     Chat::builder(memory::ports(4, clock))
         .with_dialog_settings(settings)
+        .with_hub(hub)
         .build()
         .unwrap()
 }
